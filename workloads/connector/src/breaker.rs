@@ -1,0 +1,270 @@
+//! A circuit breaker as a pure state machine. Not a library's, because ours has to tell callers
+//! until when to wait instead of refusing them: a delivery is never dropped for an open breaker.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::time::Instant;
+
+/// When to stop calling a provider that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BreakerPolicy {
+    /// Opens when at least this share of the calls in the window failed, in percent (1 to 100).
+    pub failure_rate_percent: u32,
+    /// Opens only after at least so many calls in the window.
+    pub minimum_calls: u32,
+    /// The window, in seconds.
+    pub window_seconds: u64,
+    /// How long it stays open, in seconds.
+    pub open_seconds: u64,
+    /// Trial calls when it is half-open; it closes when all of them succeed.
+    pub half_open_calls: u32,
+}
+
+impl Default for BreakerPolicy {
+    fn default() -> Self {
+        Self { failure_rate_percent: 50, minimum_calls: 10, window_seconds: 60, open_seconds: 30, half_open_calls: 3 }
+    }
+}
+
+/// The breaker of one account.
+#[derive(Debug)]
+pub(crate) struct Breaker {
+    policy: BreakerPolicy,
+    phase: Phase,
+    /// Counts the changes of phase, so that a call begun in one says nothing in another.
+    generation: u64,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Closed { window: VecDeque<Second> },
+    Open { until: Instant },
+    HalfOpen { trials: u32, succeeded: u32 },
+}
+
+/// The calls that ended in one second.
+#[derive(Debug)]
+struct Second {
+    began: Instant,
+    calls: u32,
+    failures: u32,
+}
+
+/// The breaker's state, as people know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Closed,
+    Open,
+    HalfOpen,
+}
+
+/// Whether a call may be made.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Admit {
+    /// Yes; report it with this generation.
+    Now(u64),
+    /// Not before then.
+    At(Instant),
+    /// When the trial calls are answered.
+    AfterTrials,
+}
+
+/// What a call says about the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// It works.
+    Well,
+    /// It does not.
+    Unwell,
+    /// Nothing: the call was not made or not waited for.
+    NoSign,
+}
+
+impl Breaker {
+    pub(crate) fn new(policy: BreakerPolicy) -> Self {
+        Self { policy, phase: Phase::Closed { window: VecDeque::new() }, generation: 0 }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        match self.phase {
+            Phase::Closed { .. } => State::Closed,
+            Phase::Open { .. } => State::Open,
+            Phase::HalfOpen { .. } => State::HalfOpen,
+        }
+    }
+
+    /// When an open breaker becomes half-open.
+    pub(crate) fn open_until(&self) -> Option<Instant> {
+        if let Phase::Open { until } = self.phase { Some(until) } else { None }
+    }
+
+    /// An open breaker whose time is over becomes half-open.
+    pub(crate) fn look(&mut self, now: Instant) {
+        if self.open_until().is_some_and(|until| now >= until) {
+            self.enter(Phase::HalfOpen { trials: 0, succeeded: 0 });
+        }
+    }
+
+    /// Asks for a call.
+    pub(crate) fn admit(&mut self, now: Instant) -> Admit {
+        self.look(now);
+        match &mut self.phase {
+            Phase::Closed { .. } => Admit::Now(self.generation),
+            Phase::Open { until } => Admit::At(*until),
+            Phase::HalfOpen { trials, .. } if *trials < self.policy.half_open_calls => {
+                *trials += 1;
+                Admit::Now(self.generation)
+            }
+            Phase::HalfOpen { .. } => Admit::AfterTrials,
+        }
+    }
+
+    /// A call of this generation ended.
+    pub(crate) fn report(&mut self, generation: u64, health: Health, now: Instant) {
+        if generation != self.generation {
+            return;
+        }
+        match &mut self.phase {
+            Phase::Closed { window } => {
+                if health == Health::NoSign {
+                    return;
+                }
+                let (calls, failures) = note(window, health, now, Duration::from_secs(self.policy.window_seconds));
+                if calls >= self.policy.minimum_calls && failures * 100 >= self.policy.failure_rate_percent * calls {
+                    self.open(now);
+                }
+            }
+            Phase::HalfOpen { trials, succeeded } => match health {
+                Health::NoSign => *trials -= 1,
+                Health::Unwell => self.open(now),
+                Health::Well => {
+                    *succeeded += 1;
+                    if *succeeded >= self.policy.half_open_calls {
+                        self.enter(Phase::Closed { window: VecDeque::new() });
+                    }
+                }
+            },
+            Phase::Open { .. } => {}
+        }
+    }
+
+    fn open(&mut self, now: Instant) {
+        self.enter(Phase::Open { until: now + Duration::from_secs(self.policy.open_seconds) });
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.generation += 1;
+    }
+}
+
+/// Adds a call to the window; gives the calls and the failures in it.
+fn note(window: &mut VecDeque<Second>, health: Health, now: Instant, length: Duration) -> (u32, u32) {
+    while window.front().is_some_and(|second| now.duration_since(second.began) >= length) {
+        window.pop_front();
+    }
+    if window.back().is_none_or(|second| now.duration_since(second.began) >= Duration::from_secs(1)) {
+        window.push_back(Second { began: now, calls: 0, failures: 0 });
+    }
+    if let Some(second) = window.back_mut() {
+        second.calls += 1;
+        second.failures += u32::from(health == Health::Unwell);
+    }
+    window.iter().fold((0, 0), |(calls, failures), s| (calls + s.calls, failures + s.failures))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn call(breaker: &mut Breaker, health: Health, now: Instant) {
+        let Admit::Now(generation) = breaker.admit(now) else { panic!("not admitted") };
+        breaker.report(generation, health, now);
+    }
+
+    fn opened(now: Instant) -> Breaker {
+        let mut breaker = Breaker::new(BreakerPolicy::default());
+        for _ in 0..10 {
+            call(&mut breaker, Health::Unwell, now);
+        }
+        assert_eq!(breaker.state(), State::Open);
+        breaker
+    }
+
+    #[test]
+    fn it_opens_at_half_failed_calls_of_ten_at_least() {
+        let now = Instant::now();
+        let mut breaker = Breaker::new(BreakerPolicy::default());
+        for n in 0..9 {
+            call(&mut breaker, if n < 5 { Health::Well } else { Health::Unwell }, now);
+            assert_eq!(breaker.state(), State::Closed);
+        }
+        call(&mut breaker, Health::Unwell, now);
+        assert_eq!(breaker.state(), State::Open);
+        assert_eq!(breaker.admit(now), Admit::At(now + seconds(30)));
+    }
+
+    #[test]
+    fn failures_that_left_the_window_do_not_count() {
+        let now = Instant::now();
+        let mut breaker = Breaker::new(BreakerPolicy::default());
+        for _ in 0..9 {
+            call(&mut breaker, Health::Unwell, now);
+        }
+        call(&mut breaker, Health::Unwell, now + seconds(60));
+        assert_eq!(breaker.state(), State::Closed);
+    }
+
+    #[test]
+    fn half_open_lets_a_few_trials_through_and_closes_when_all_succeed() {
+        let now = Instant::now();
+        let mut breaker = opened(now);
+        let later = now + seconds(30);
+        let admitted: Vec<Admit> = (0..4).map(|_| breaker.admit(later)).collect();
+        assert_eq!(admitted[3], Admit::AfterTrials);
+        for admit in &admitted[..3] {
+            let Admit::Now(generation) = admit else { panic!() };
+            assert_eq!(breaker.state(), State::HalfOpen);
+            breaker.report(*generation, Health::Well, later);
+        }
+        assert_eq!(breaker.state(), State::Closed);
+    }
+
+    #[test]
+    fn one_failed_trial_opens_it_again() {
+        let now = Instant::now();
+        let mut breaker = opened(now);
+        call(&mut breaker, Health::Unwell, now + seconds(30));
+        assert_eq!(breaker.admit(now + seconds(31)), Admit::At(now + seconds(60)));
+    }
+
+    #[test]
+    fn a_trial_that_was_not_made_gives_its_place_back() {
+        let now = Instant::now();
+        let mut breaker = opened(now);
+        for _ in 0..10 {
+            call(&mut breaker, Health::NoSign, now + seconds(30));
+        }
+        assert_eq!(breaker.state(), State::HalfOpen);
+    }
+
+    #[test]
+    fn an_answer_to_a_call_of_an_earlier_phase_says_nothing() {
+        let now = Instant::now();
+        let mut breaker = Breaker::new(BreakerPolicy::default());
+        let Admit::Now(early) = breaker.admit(now) else { panic!() };
+        for _ in 0..10 {
+            call(&mut breaker, Health::Unwell, now);
+        }
+        breaker.look(now + seconds(30));
+        breaker.report(early, Health::Unwell, now + seconds(30));
+        assert_eq!(breaker.state(), State::HalfOpen);
+    }
+}

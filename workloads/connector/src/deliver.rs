@@ -1,0 +1,199 @@
+//! Carries one delivery to its end: ledger, account, call, ledger, status. Whatever is killed in
+//! between, the ledger tells the next owner where to go on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat4all_channels::{Answer, Unsendable};
+use chat4all_kafka::{DeadLetter, Ended, Handler, Lease, Producer, Record, persevere};
+use chat4all_message::{Delivery, DeliveryEvent, Effort, StatusUpdate, Subject};
+use chat4all_store::{Attempt, Ledger, LedgerEntry, Outcome};
+use jiff::Timestamp;
+
+use crate::Config;
+use crate::account::Account;
+use crate::metrics::{Call as CallLabels, ConnectorMetrics, Labels};
+use crate::provider::Provider;
+use crate::step::{self, Step};
+use crate::verdict::{Call, Verdict, judge};
+
+/// Handles the records of `<connector>-outbound`.
+pub(crate) struct Deliverer {
+    pub(crate) group: String,
+    pub(crate) config: Config,
+    pub(crate) provider: Provider,
+    pub(crate) account: Arc<Account>,
+    pub(crate) producer: Producer,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) metrics: ConnectorMetrics,
+}
+
+impl Handler for Deliverer {
+    async fn handle(&self, record: Record, lease: Lease) -> Result<(), Ended> {
+        match serde_json::from_slice::<Delivery>(&record.value) {
+            Ok(delivery) => self.deliver(&record, &delivery, &lease).await,
+            Err(error) => {
+                let reason = format!("the record cannot be read: {error}");
+                self.dead_letter(&record, "chat4all:unreadable", &reason, 0, &lease).await
+            }
+        }
+    }
+}
+
+impl Deliverer {
+    async fn deliver(&self, record: &Record, delivery: &Delivery, lease: &Lease) -> Result<(), Ended> {
+        let id = delivery.reference.delivery_id;
+        let mut entry = lease.persist("read the ledger", || self.ledger.entry(id)).await?;
+        // In a row, for this recipient: kept in memory, since a lost count only means a shorter pause.
+        let mut recipient_refusals = 0;
+        loop {
+            match step::next(entry.as_ref(), self.config.on_unknown_outcome) {
+                Step::Call { at, effort } => {
+                    if entry.as_ref().is_some_and(|e| effort.unknown_outcomes > e.effort.unknown_outcomes) {
+                        self.count_unknown();
+                    }
+                    lease.unless_ending(sleep_until(at)).await?;
+                    let (after, refused) = self.attempt(delivery, effort, recipient_refusals, lease).await?;
+                    recipient_refusals = if refused { recipient_refusals + 1 } else { 0 };
+                    entry = Some(after);
+                }
+                Step::HoldBack { effort } => {
+                    self.count_unknown();
+                    let outcome = Outcome::Failed {
+                        code: "chat4all:unknown-outcome".into(),
+                        reason: "the provider was called and its answer is not known; not sent again, as onUnknownOutcome: Hold says".into(),
+                    };
+                    entry = Some(self.write_down(delivery, effort, outcome).await);
+                }
+                Step::TellSent { provider_id, effort } => {
+                    return self.tell(delivery, DeliveryEvent::Sent { provider_id, effort: Some(effort) }, lease).await;
+                }
+                Step::TellFailed { code, reason, effort } => {
+                    self.dead_letter(record, &code, &reason, effort.attempts, lease).await?;
+                    let dead_lettered_at = Some(Timestamp::now());
+                    let event = DeliveryEvent::Failed { code, reason, effort: Some(effort), dead_lettered_at };
+                    return self.tell(delivery, event, lease).await;
+                }
+            }
+        }
+    }
+
+    /// One call with its two ledger entries. Also tells whether the recipient was throttled.
+    async fn attempt(
+        &self,
+        delivery: &Delivery,
+        before: Effort,
+        recipient_refusals: u32,
+        lease: &Lease,
+    ) -> Result<(LedgerEntry, bool), Ended> {
+        let request = match self.provider.channel.request(delivery) {
+            Ok(request) => request,
+            Err(unsendable) => return Ok((self.write_down(delivery, before, refused_by_us(&unsendable)).await, false)),
+        };
+        let id = delivery.reference.delivery_id;
+        // Closed never: the semaphore lives as long as the provider.
+        let _slot = lease.unless_ending(self.provider.calls.acquire()).await?;
+        let permit = lease.unless_ending(self.account.admit()).await?;
+
+        let begun = LedgerEntry {
+            effort: Effort { attempts: before.attempts + 1, ..before },
+            attempt: Attempt::Attempting { since: Timestamp::now() },
+        };
+        lease.persist("write an attempt into the ledger", || self.ledger.record(id, &begun)).await?;
+
+        let labels = Labels { connector: self.config.name.clone() };
+        let started = tokio::time::Instant::now();
+        let answer = self.provider.call(request).await;
+        self.metrics.call_seconds.get_or_create(&labels).observe(started.elapsed().as_secs_f64());
+        self.count_call(&answer);
+
+        let call = Call {
+            before,
+            recipient_refusals,
+            retry: &self.config.retry,
+            on_unknown: self.config.on_unknown_outcome,
+            now: Timestamp::now(),
+            jitter: rand::random(),
+        };
+        let Verdict { outcome, effort, health, pause, recipient_throttled } = judge(answer, &call);
+        permit.report(health, pause);
+        if effort.unknown_outcomes > before.unknown_outcomes {
+            self.count_unknown();
+        }
+        Ok((self.write_down(delivery, effort, outcome).await, recipient_throttled))
+    }
+
+    /// Writes an outcome into the ledger, also while the lease is ending: once lost, the outcome
+    /// would be unknown for ever.
+    async fn write_down(&self, delivery: &Delivery, effort: Effort, outcome: Outcome) -> LedgerEntry {
+        let entry = LedgerEntry { effort, attempt: Attempt::Ended { at: Timestamp::now(), outcome } };
+        let id = delivery.reference.delivery_id;
+        persevere("write an outcome into the ledger", || self.ledger.record(id, &entry)).await;
+        entry
+    }
+
+    /// Produces the delivery's status.
+    async fn tell(&self, delivery: &Delivery, event: DeliveryEvent, lease: &Lease) -> Result<(), Ended> {
+        let outcome = if matches!(event, DeliveryEvent::Failed { .. }) { "failed" } else { "sent" };
+        let subject = Subject::Delivery { delivery: delivery.reference.clone(), connector: self.config.name.clone() };
+        let update = StatusUpdate { subject, at: Timestamp::now(), event, correlation: None };
+        produce_status(&self.producer, &self.config.topics.status_updates(), &update, lease).await?;
+        let labels = CallLabels { connector: self.config.name.clone(), outcome };
+        self.metrics.deliveries.get_or_create(&labels).inc();
+        Ok(())
+    }
+
+    async fn dead_letter(
+        &self,
+        record: &Record,
+        code: &str,
+        reason: &str,
+        attempts: u32,
+        lease: &Lease,
+    ) -> Result<(), Ended> {
+        tracing::warn!(topic = %record.topic, partition = record.partition, offset = record.offset, code, reason,
+            attempts, "gave up a delivery");
+        let letter = DeadLetter { group: &self.group, reason: code, message: reason, attempts };
+        let queue = self.config.topics.dead_letters();
+        lease.persist("produce a dead letter", || letter.send(&self.producer, &queue, record)).await?;
+        Ok(())
+    }
+
+    fn count_call(&self, answer: &Answer) {
+        let outcome = match answer {
+            Answer::Accepted { .. } => "accepted",
+            Answer::Refused(refusal) => refusal.category(),
+        };
+        let labels = CallLabels { connector: self.config.name.clone(), outcome };
+        self.metrics.calls.get_or_create(&labels).inc();
+    }
+
+    fn count_unknown(&self) {
+        let labels = Labels { connector: self.config.name.clone() };
+        self.metrics.unknown_outcomes.get_or_create(&labels).inc();
+    }
+}
+
+/// Produces a status to the topic of statuses.
+pub(crate) async fn produce_status(
+    producer: &Producer,
+    topic: &str,
+    update: &StatusUpdate,
+    lease: &Lease,
+) -> Result<(), Ended> {
+    let value = serde_json::to_vec(update).expect("a status has only strings and numbers");
+    let key = update.key();
+    lease.persist("produce a status", || producer.send(topic, key.as_bytes(), &value, &[])).await?;
+    Ok(())
+}
+
+fn refused_by_us(unsendable: &Unsendable) -> Outcome {
+    Outcome::Failed { code: unsendable.code().to_owned(), reason: unsendable.to_string() }
+}
+
+async fn sleep_until(at: Timestamp) {
+    let left = at.duration_since(Timestamp::now());
+    if let Ok(left) = Duration::try_from(left) {
+        tokio::time::sleep(left).await;
+    }
+}

@@ -1,0 +1,69 @@
+//! One HTTP call to the provider, and what its end means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chat4all_channels::{Answer, Channel, Transport};
+use http::Request;
+use tokio::sync::Semaphore;
+
+/// Calls at once. A WhatsApp number takes 80 messages a second (1000 when upgraded): enough
+/// for answer times of 1.5 s (0.1 s), and a bound on sockets.
+const CALLS_AT_ONCE: usize = 128;
+
+/// A connection that the provider does not accept within this time is a provider that is away.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The provider behind a channel.
+pub(crate) struct Provider {
+    pub(crate) channel: Arc<dyn Channel>,
+    pub(crate) calls: Semaphore,
+    client: reqwest::Client,
+}
+
+impl Provider {
+    pub(crate) fn new(channel: Arc<dyn Channel>, timeout: Duration) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(timeout)
+            // The token goes to the configured host and nowhere else.
+            .redirect(reqwest::redirect::Policy::none())
+            // Shorter than the keep-alive of usual servers, so that a call rarely meets a
+            // connection that is just being closed: that would be an unknown outcome.
+            .pool_idle_timeout(Duration::from_secs(10))
+            .user_agent(concat!("chat4all/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { channel, calls: Semaphore::new(CALLS_AT_ONCE), client })
+    }
+
+    /// Sends the request and reads the answer.
+    pub(crate) async fn call(&self, request: Request<Bytes>) -> Answer {
+        let answered = async {
+            let response = self.client.execute(request.try_into()?).await?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            Ok::<_, reqwest::Error>((status, headers, response.bytes().await?))
+        };
+        match answered.await {
+            Ok((status, headers, body)) => self.channel.classify(status, &headers, &body),
+            Err(error) => Answer::Refused(transport(&error).refusal(describe(error))),
+        }
+    }
+}
+
+/// Whether the provider can have seen the request.
+fn transport(error: &reqwest::Error) -> Transport {
+    if error.is_connect() || error.is_builder() { Transport::NotSent } else { Transport::OutcomeUnknown }
+}
+
+/// The error with its causes, without the URL: on some channels the token is in it.
+fn describe(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,84 @@
+//! What to do next with a delivery, by what the ledger says. Pure.
+
+use chat4all_message::Effort;
+use chat4all_store::{Attempt, LedgerEntry, Outcome};
+use jiff::Timestamp;
+
+use crate::policy::OnUnknownOutcome;
+
+/// The next step of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Call the provider, not before `at`. `effort` is what was spent so far.
+    Call { at: Timestamp, effort: Effort },
+    /// A call was begun and its answer is not known; nothing more will be done.
+    HoldBack { effort: Effort },
+    /// It is done; tell of it (again).
+    TellSent { provider_id: Option<String>, effort: Effort },
+    /// It is given up; tell of it (again).
+    TellFailed { code: String, reason: String, effort: Effort },
+}
+
+/// The next step for this entry.
+pub(crate) fn next(entry: Option<&LedgerEntry>, on_unknown: OnUnknownOutcome) -> Step {
+    let Some(LedgerEntry { effort, attempt }) = entry.cloned() else {
+        return Step::Call { at: Timestamp::MIN, effort: Effort::default() };
+    };
+    match attempt {
+        Attempt::Attempting { .. } => {
+            let effort = Effort { unknown_outcomes: effort.unknown_outcomes + 1, ..effort };
+            match on_unknown {
+                OnUnknownOutcome::Resend => Step::Call { at: Timestamp::MIN, effort },
+                OnUnknownOutcome::Hold => Step::HoldBack { effort },
+            }
+        }
+        Attempt::Ended { outcome, .. } => match outcome {
+            Outcome::Sent { provider_id } => Step::TellSent { provider_id, effort },
+            Outcome::Failed { code, reason } => Step::TellFailed { code, reason, effort },
+            Outcome::Retry { not_before, .. } => Step::Call { at: not_before, effort },
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Effort = Effort { attempts: 1, unknown_outcomes: 0 };
+
+    fn entry(attempt: Attempt) -> Option<LedgerEntry> {
+        Some(LedgerEntry { effort: ONE, attempt })
+    }
+
+    fn ended(outcome: Outcome) -> Option<LedgerEntry> {
+        entry(Attempt::Ended { at: Timestamp::UNIX_EPOCH, outcome })
+    }
+
+    #[test]
+    fn a_delivery_without_an_entry_is_called_at_once() {
+        assert!(matches!(next(None, OnUnknownOutcome::Resend), Step::Call { effort: Effort { attempts: 0, .. }, .. }));
+    }
+
+    #[test]
+    fn a_redelivered_record_with_an_outcome_is_not_sent_again() {
+        let sent = ended(Outcome::Sent { provider_id: Some("wamid.1".into()) });
+        assert!(matches!(next(sent.as_ref(), OnUnknownOutcome::Resend), Step::TellSent { .. }));
+        let failed = ended(Outcome::Failed { code: "100".into(), reason: "bad".into() });
+        assert!(matches!(next(failed.as_ref(), OnUnknownOutcome::Resend), Step::TellFailed { .. }));
+    }
+
+    #[test]
+    fn an_attempt_without_an_outcome_is_counted_as_unknown_and_handled_by_policy() {
+        let begun = entry(Attempt::Attempting { since: Timestamp::UNIX_EPOCH });
+        let counted = Effort { attempts: 1, unknown_outcomes: 1 };
+        assert_eq!(next(begun.as_ref(), OnUnknownOutcome::Resend), Step::Call { at: Timestamp::MIN, effort: counted });
+        assert_eq!(next(begun.as_ref(), OnUnknownOutcome::Hold), Step::HoldBack { effort: counted });
+    }
+
+    #[test]
+    fn a_retry_waits_for_its_time_also_after_a_restart() {
+        let at = Timestamp::from_second(60).unwrap();
+        let retry = ended(Outcome::Retry { not_before: at, code: "2".into(), reason: "away".into() });
+        assert_eq!(next(retry.as_ref(), OnUnknownOutcome::Hold), Step::Call { at, effort: ONE });
+    }
+}

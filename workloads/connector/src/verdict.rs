@@ -1,0 +1,205 @@
+//! What an answer comes to: for the ledger, for the account and for the recipient. Pure.
+
+use std::time::Duration;
+
+use chat4all_channels::{Answer, Refusal, Retry, Scope, Wait};
+use chat4all_message::Effort;
+use chat4all_store::Outcome;
+use jiff::Timestamp;
+
+use crate::breaker::Health;
+use crate::policy::{OnUnknownOutcome, RetryPolicy};
+
+/// What a call came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// For the ledger.
+    pub(crate) outcome: Outcome,
+    /// For the ledger: what was spent, this call included unless it is not counted.
+    pub(crate) effort: Effort,
+    /// For the breaker.
+    pub(crate) health: Health,
+    /// For the account: stay away for so long.
+    pub(crate) pause: Option<Wait>,
+    /// Whether this recipient alone was throttled.
+    pub(crate) recipient_throttled: bool,
+}
+
+/// How long the account rests before one call tries whether somebody mended it.
+const MENDING: Wait = Wait::of(Duration::from_secs(60));
+
+/// What surrounds a call.
+pub(crate) struct Call<'a> {
+    /// What was spent before it.
+    pub(crate) before: Effort,
+    /// Refusals in a row for this recipient alone, before it.
+    pub(crate) recipient_refusals: u32,
+    pub(crate) retry: &'a RetryPolicy,
+    pub(crate) on_unknown: OnUnknownOutcome,
+    pub(crate) now: Timestamp,
+    /// In 0..1.
+    pub(crate) jitter: f64,
+}
+
+/// Judges the answer to a call.
+pub(crate) fn judge(answer: Answer, call: &Call<'_>) -> Verdict {
+    let counted = Effort { attempts: call.before.attempts + 1, ..call.before };
+    let refusal = match answer {
+        Answer::Accepted { provider_id } => {
+            let outcome = Outcome::Sent { provider_id };
+            return Verdict { outcome, effort: counted, health: Health::Well, pause: None, recipient_throttled: false };
+        }
+        Answer::Refused(refusal) => refusal,
+    };
+    let (outcome, effort) = match refusal.retry() {
+        Retry::No => (failed(&refusal), counted),
+        Retry::Backoff => (again_or_failed(&refusal, counted.attempts, call.retry.max_attempts, call), counted),
+        Retry::AtMost(most) => {
+            (again_or_failed(&refusal, counted.attempts, most.min(call.retry.max_attempts), call), counted)
+        }
+        Retry::After(wait) if refusal.scope() == Some(Scope::Recipient) => {
+            (again(&refusal, wait.after(call.recipient_refusals), call.now), call.before)
+        }
+        // The account's pause says when; the refused attempt is not counted.
+        Retry::After(_) | Retry::WhenMended => (again(&refusal, Duration::ZERO, call.now), call.before),
+        Retry::ByPolicy => {
+            let effort = Effort { unknown_outcomes: counted.unknown_outcomes + 1, ..counted };
+            match call.on_unknown {
+                OnUnknownOutcome::Resend => {
+                    (again_or_failed(&refusal, effort.attempts, call.retry.max_attempts, call), effort)
+                }
+                OnUnknownOutcome::Hold => (failed(&refusal), effort),
+            }
+        }
+    };
+    let pause = if refusal.pauses_the_account() {
+        Some(MENDING)
+    } else if let (Retry::After(wait), Some(Scope::App | Scope::Account)) = (refusal.retry(), refusal.scope()) {
+        Some(wait)
+    } else {
+        None
+    };
+    let health = match refusal.retry() {
+        _ if refusal.counts_for_breaker() => Health::Unwell,
+        // It works, and wants less of us or another account: no sign of either.
+        Retry::After(_) | Retry::WhenMended => Health::NoSign,
+        _ => Health::Well,
+    };
+    Verdict { outcome, effort, health, pause, recipient_throttled: refusal.scope() == Some(Scope::Recipient) }
+}
+
+fn failed(refusal: &Refusal) -> Outcome {
+    Outcome::Failed { code: refusal.code().to_owned(), reason: refusal.reason().to_owned() }
+}
+
+fn again(refusal: &Refusal, pause: Duration, now: Timestamp) -> Outcome {
+    let not_before = now.checked_add(pause).unwrap_or(Timestamp::MAX);
+    Outcome::Retry { not_before, code: refusal.code().to_owned(), reason: refusal.reason().to_owned() }
+}
+
+fn again_or_failed(refusal: &Refusal, attempts: u32, most: u32, call: &Call<'_>) -> Outcome {
+    if attempts >= most { failed(refusal) } else { again(refusal, call.retry.backoff(attempts, call.jitter), call.now) }
+}
+
+#[cfg(test)]
+mod tests {
+    use chat4all_channels::{Cause, Kind};
+    use rstest::rstest;
+
+    use super::*;
+
+    fn call<'a>(attempts: u32, retry: &'a RetryPolicy, on_unknown: OnUnknownOutcome) -> Call<'a> {
+        Call {
+            before: Effort { attempts, unknown_outcomes: 0 },
+            recipient_refusals: 0,
+            retry,
+            on_unknown,
+            now: Timestamp::UNIX_EPOCH,
+            jitter: 0.0,
+        }
+    }
+
+    fn refused(kind: Kind, attempts: u32) -> Verdict {
+        judge(
+            Answer::Refused(Refusal::new(kind, "7", "why")),
+            &call(attempts, &RetryPolicy::default(), OnUnknownOutcome::Resend),
+        )
+    }
+
+    fn not_before(verdict: &Verdict) -> i64 {
+        match &verdict.outcome {
+            Outcome::Retry { not_before, .. } => not_before.as_second(),
+            other => panic!("no retry: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_accepted_message_is_sent_and_the_provider_is_well() {
+        let answer = Answer::Accepted { provider_id: Some("wamid.1".into()) };
+        let verdict = judge(answer, &call(0, &RetryPolicy::default(), OnUnknownOutcome::Resend));
+        assert_eq!(verdict.outcome, Outcome::Sent { provider_id: Some("wamid.1".into()) });
+        assert_eq!((verdict.effort.attempts, verdict.health), (1, Health::Well));
+    }
+
+    #[rstest]
+    #[case(0, 1)]
+    #[case(1, 2)]
+    #[case(2, 4)]
+    #[case(3, 8)]
+    fn an_unavailable_provider_is_tried_again_after_1_2_4_8_seconds(#[case] attempts: u32, #[case] seconds: i64) {
+        let verdict = refused(Kind::Unavailable, attempts);
+        assert_eq!((not_before(&verdict), verdict.health), (seconds, Health::Unwell));
+    }
+
+    #[test]
+    fn the_last_attempt_fails_with_the_providers_code() {
+        let failed = Outcome::Failed { code: "7".into(), reason: "why".into() };
+        assert_eq!(refused(Kind::Unavailable, 4).outcome, failed);
+        assert_eq!(refused(Kind::Unexplained, 2).outcome, failed);
+        assert_eq!(refused(Kind::Permanent(Cause::BadRequest), 0).outcome, failed);
+    }
+
+    #[test]
+    fn a_throttle_uses_up_no_attempt_and_does_not_count_for_the_breaker() {
+        let wait = Wait::of(Duration::from_secs(7));
+        for scope in [Scope::App, Scope::Account] {
+            let verdict = refused(Kind::Throttled { scope, wait }, 4);
+            assert_eq!((verdict.effort.attempts, verdict.health, verdict.pause), (4, Health::NoSign, Some(wait)));
+        }
+    }
+
+    #[test]
+    fn a_pair_refusal_delays_that_recipient_alone_by_4_to_the_x_seconds() {
+        let wait = Wait::growing(Duration::from_secs(1), 4, Duration::from_secs(3600));
+        let refusal = Refusal::new(Kind::Throttled { scope: Scope::Recipient, wait }, "131056", "pair rate");
+        for (refusals, seconds) in [(0, 1), (1, 4), (2, 16)] {
+            let retry = RetryPolicy::default();
+            let call = Call { recipient_refusals: refusals, ..call(0, &retry, OnUnknownOutcome::Resend) };
+            let verdict = judge(Answer::Refused(refusal.clone()), &call);
+            assert_eq!((not_before(&verdict), verdict.pause, verdict.effort.attempts), (seconds, None, 0));
+        }
+    }
+
+    #[rstest]
+    #[case(Kind::AccountDisconnected)]
+    #[case(Kind::AccountNeedsAttention)]
+    fn a_disconnected_account_pauses_and_keeps_the_message(#[case] kind: Kind) {
+        let verdict = refused(kind, 4);
+        assert!(matches!(verdict.outcome, Outcome::Retry { .. }));
+        assert_eq!((verdict.effort.attempts, verdict.pause), (4, Some(MENDING)));
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_counted_and_resent_or_held_by_policy() {
+        let retry = RetryPolicy::default();
+        let unknown = || Answer::Refused(Refusal::new(Kind::OutcomeUnknown, "chat4all:no-answer", "no answer"));
+        let resent = judge(unknown(), &call(0, &retry, OnUnknownOutcome::Resend));
+        assert!(matches!(resent.outcome, Outcome::Retry { .. }));
+        let held = judge(unknown(), &call(0, &retry, OnUnknownOutcome::Hold));
+        assert!(matches!(held.outcome, Outcome::Failed { .. }));
+        for verdict in [resent, held] {
+            assert_eq!(verdict.effort, Effort { attempts: 1, unknown_outcomes: 1 });
+            assert_eq!(verdict.health, Health::Unwell);
+        }
+    }
+}

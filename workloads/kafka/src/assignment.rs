@@ -1,0 +1,202 @@
+//! The partitions that this member owns and how far each is. Pure. Every assignment has an
+//! epoch of its own, so that what an old one completes late does nothing to a new one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::flow::{Held, Limits};
+use crate::watermark::Watermark;
+
+/// A partition of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct PartitionId {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: i32,
+}
+
+/// One partition from its assignment to its return.
+#[derive(Debug)]
+pub(crate) struct Owned {
+    pub(crate) epoch: u64,
+    pub(crate) watermark: Watermark,
+    /// What waits and runs.
+    pub(crate) held: Held,
+    /// What runs.
+    pub(crate) running: usize,
+    pub(crate) paused: bool,
+    /// Ends the handlers' waiting.
+    pub(crate) ending: CancellationToken,
+    /// Ends the handlers.
+    pub(crate) fence: CancellationToken,
+    stored: Option<i64>,
+}
+
+impl Owned {
+    fn new(epoch: u64) -> Self {
+        Self {
+            epoch,
+            watermark: Watermark::default(),
+            held: Held::default(),
+            running: 0,
+            paused: false,
+            ending: CancellationToken::new(),
+            fence: CancellationToken::new(),
+            stored: None,
+        }
+    }
+
+    /// The offset to store, if it moved since the last call.
+    pub(crate) fn moved_frontier(&mut self) -> Option<i64> {
+        let frontier = self.watermark.frontier()?;
+        (self.stored.replace(frontier) != Some(frontier)).then_some(frontier)
+    }
+
+    /// Takes a record in; `weight` in bytes.
+    pub(crate) fn hold(&mut self, weight: usize) {
+        self.held.records += 1;
+        self.held.bytes += weight;
+    }
+
+    /// Lets a record go, done or not.
+    pub(crate) fn let_go(&mut self, weight: usize) {
+        self.held.records = self.held.records.saturating_sub(1);
+        self.held.bytes = self.held.bytes.saturating_sub(weight);
+    }
+}
+
+/// All owned partitions.
+#[derive(Debug, Default)]
+pub(crate) struct Assignment {
+    owned: HashMap<PartitionId, Owned>,
+    epochs: u64,
+}
+
+impl Assignment {
+    /// Takes a partition, in a new epoch; also when it is owned already, because its log went back.
+    pub(crate) fn take(&mut self, id: PartitionId) -> &mut Owned {
+        self.epochs += 1;
+        let owned = Owned::new(self.epochs);
+        match self.owned.entry(id) {
+            std::collections::hash_map::Entry::Occupied(mut entry) => {
+                let old = entry.insert(owned);
+                old.ending.cancel();
+                old.fence.cancel();
+                let new = entry.into_mut();
+                new.paused = old.paused;
+                new
+            }
+            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(owned),
+        }
+    }
+
+    /// The partition, if it is owned.
+    pub(crate) fn get(&mut self, id: &PartitionId) -> Option<&mut Owned> {
+        self.owned.get_mut(id)
+    }
+
+    /// The partition, if it is owned in this epoch still.
+    pub(crate) fn in_epoch(&mut self, id: &PartitionId, epoch: u64) -> Option<&mut Owned> {
+        self.owned.get_mut(id).filter(|owned| owned.epoch == epoch)
+    }
+
+    /// Gives a partition up: from here on its handlers can do nothing more.
+    pub(crate) fn give_up(&mut self, id: &PartitionId) {
+        if let Some(owned) = self.owned.remove(id) {
+            owned.ending.cancel();
+            owned.fence.cancel();
+        }
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&PartitionId, &mut Owned)> {
+        self.owned.iter_mut()
+    }
+
+    pub(crate) fn ids(&self) -> Vec<PartitionId> {
+        self.owned.keys().cloned().collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.owned.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.owned.len()
+    }
+
+    /// Whether none of these partitions has a handler at work.
+    pub(crate) fn idle(&self, ids: &[PartitionId]) -> bool {
+        ids.iter().all(|id| self.owned.get(id).is_none_or(|owned| owned.running == 0))
+    }
+
+    /// The partitions whose pausing has to change, with what it has to be.
+    pub(crate) fn repause(&mut self, limits: &Limits, gate_open: bool) -> Vec<(PartitionId, bool)> {
+        let share = limits.share(self.owned.len());
+        let mut changes = Vec::new();
+        for (id, owned) in &mut self.owned {
+            let pause = !gate_open || owned.ending.is_cancelled() || share.pause(owned.held, owned.paused);
+            if pause != owned.paused {
+                owned.paused = pause;
+                changes.push((id.clone(), pause));
+            }
+        }
+        changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(partition: i32) -> PartitionId {
+        PartitionId { topic: "messages".into(), partition }
+    }
+
+    #[test]
+    fn what_an_old_assignment_completes_late_finds_nothing() {
+        let mut assignment = Assignment::default();
+        let old = assignment.take(id(1)).epoch;
+        assignment.give_up(&id(1));
+        assignment.take(id(1));
+        assert!(assignment.in_epoch(&id(1), old).is_none());
+    }
+
+    #[test]
+    fn giving_up_ends_waiting_and_fences_the_handlers() {
+        let mut assignment = Assignment::default();
+        let (ending, fence) = {
+            let owned = assignment.take(id(1));
+            (owned.ending.clone(), owned.fence.clone())
+        };
+        assignment.give_up(&id(1));
+        assert!(ending.is_cancelled() && fence.is_cancelled());
+    }
+
+    #[test]
+    fn a_frontier_is_stored_once() {
+        let mut assignment = Assignment::default();
+        let owned = assignment.take(id(1));
+        assert_eq!(owned.moved_frontier(), None);
+        owned.watermark.begin(7);
+        owned.watermark.complete(7);
+        assert_eq!(owned.moved_frontier(), Some(8));
+        assert_eq!(owned.moved_frontier(), None);
+    }
+
+    #[test]
+    fn only_the_full_partition_pauses_and_a_closed_gate_pauses_all() {
+        let limits = Limits { records: 4, bytes: 1000 };
+        let mut assignment = Assignment::default();
+        assignment.take(id(1));
+        let full = assignment.take(id(2));
+        full.hold(1);
+        full.hold(1);
+        assert_eq!(assignment.repause(&limits, true), vec![(id(2), true)]);
+        assert_eq!(assignment.repause(&limits, false), vec![(id(1), true)]);
+        assignment.get(&id(2)).unwrap().let_go(1);
+        let mut resumed = assignment.repause(&limits, true);
+        resumed.sort();
+        assert_eq!(resumed, vec![(id(1), false), (id(2), false)]);
+    }
+}

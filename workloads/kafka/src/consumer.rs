@@ -1,0 +1,117 @@
+//! The client library's consumer, with rebalances reported instead of carried out: its callback
+//! runs inside of polling, and must not wait for work that the polling task itself completes.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+use tokio::sync::mpsc;
+
+use crate::assignment::PartitionId;
+
+/// What the group asks of this member.
+#[derive(Debug)]
+pub(crate) enum Rebalance {
+    /// Take these, too (cooperative) or these alone (eager).
+    Assign(TopicPartitionList),
+    /// Give these back. `lost`: somebody else may have them already.
+    Revoke { partitions: TopicPartitionList, lost: bool },
+}
+
+pub(crate) struct Context {
+    group: String,
+    rebalances: mpsc::UnboundedSender<Rebalance>,
+    closing: AtomicBool,
+}
+
+impl Context {
+    pub(crate) fn new(group: String) -> (Self, mpsc::UnboundedReceiver<Rebalance>) {
+        let (rebalances, receiver) = mpsc::unbounded_channel();
+        (Self { group, rebalances, closing: AtomicBool::new(false) }, receiver)
+    }
+
+    /// From here on nobody listens: rebalances are carried out in the callback.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+                tracing::error!(group = self.group, facility, message, "kafka client");
+            }
+            RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
+                tracing::warn!(group = self.group, facility, message, "kafka client");
+            }
+            RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+                tracing::debug!(group = self.group, facility, message, "kafka client");
+            }
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(group = self.group, %error, reason, "kafka client");
+    }
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+        let rebalance = match event {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assign(partitions.clone()),
+            _ => Rebalance::Revoke { partitions: partitions.clone(), lost: consumer.assignment_lost() },
+        };
+        let unheard = if self.closing.load(Ordering::SeqCst) {
+            Some(rebalance)
+        } else {
+            self.rebalances.send(rebalance).err().map(|e| e.0)
+        };
+        if let Some(Rebalance::Revoke { partitions, .. }) = unheard
+            && let Err(error) = give_back(consumer, &partitions)
+        {
+            tracing::warn!(group = self.group, %error, "could not give partitions back while closing");
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        if let Err(error) = result {
+            // Harmless: what was not committed is handled again, and handlers are idempotent.
+            tracing::info!(group = self.group, %error, partitions = offsets.count(), "offsets not committed");
+        }
+    }
+}
+
+/// Takes partitions as the group's protocol wants it.
+pub(crate) fn take(consumer: &impl Consumer<Context>, partitions: &TopicPartitionList) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions),
+        _ => consumer.assign(partitions),
+    }
+}
+
+/// Gives partitions back; the library commits their stored offsets on the way.
+pub(crate) fn give_back(consumer: &impl Consumer<Context>, partitions: &TopicPartitionList) -> KafkaResult<()> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
+        _ => consumer.unassign(),
+    }
+}
+
+/// The partitions of a list, as the runtime knows them.
+pub(crate) fn ids(partitions: &TopicPartitionList) -> Vec<PartitionId> {
+    partitions.elements().iter().map(|e| PartitionId { topic: e.topic().into(), partition: e.partition() }).collect()
+}
+
+/// A list of partitions without offsets.
+pub(crate) fn list<'a>(ids: impl IntoIterator<Item = &'a PartitionId>) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for id in ids {
+        list.add_partition(&id.topic, id.partition);
+    }
+    list
+}

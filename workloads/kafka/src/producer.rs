@@ -1,0 +1,145 @@
+//! Sends records and answers when the broker has acknowledged them.
+
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+use rdkafka::types::RDKafkaErrorCode;
+
+use crate::Error;
+use crate::config::{DELIVERY_TIMEOUT, KafkaConfig};
+
+/// How long a caller waits for room in the producer's queue.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Sends records with `acks=all` and idempotence. Cheap to clone.
+#[derive(Clone)]
+pub struct Producer {
+    client: FutureProducer<Context>,
+}
+
+/// Where the broker put a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed {
+    /// The partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
+}
+
+/// A record was not acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum ProduceError {
+    /// It was not sent: the queue is full, or the broker refused it.
+    #[error("Kafka did not take the record for topic {topic}")]
+    Refused {
+        /// The topic.
+        topic: String,
+        /// The library's error.
+        #[source]
+        source: KafkaError,
+    },
+    /// It may or may not have been stored: no acknowledgement came in time.
+    #[error("Kafka did not acknowledge the record for topic {topic} within {} s", DELIVERY_TIMEOUT.as_secs())]
+    Unknown {
+        /// The topic.
+        topic: String,
+        /// The library's error.
+        #[source]
+        source: KafkaError,
+    },
+}
+
+impl ProduceError {
+    /// Whether it is certain that the record was not stored.
+    pub fn is_certain(&self) -> bool {
+        matches!(self, ProduceError::Refused { .. })
+    }
+}
+
+impl Producer {
+    /// A producer; connects in the background.
+    pub fn connect(kafka: &KafkaConfig) -> Result<Self, Error> {
+        let client = kafka.producer().create_with_context(Context).map_err(|source| Error::Create {
+            role: "producer",
+            servers: kafka.bootstrap_servers.clone(),
+            source,
+        })?;
+        Ok(Self { client })
+    }
+
+    /// Sends a record and waits for the acknowledgement, at most 11 s.
+    pub async fn send(
+        &self,
+        topic: &str,
+        key: &[u8],
+        value: &[u8],
+        headers: &[(&str, &[u8])],
+    ) -> Result<Placed, ProduceError> {
+        let mut record = FutureRecord::to(topic).key(key).payload(value);
+        if !headers.is_empty() {
+            let all = OwnedHeaders::new_with_capacity(headers.len());
+            record = record
+                .headers(headers.iter().fold(all, |all, (key, value)| all.insert(Header { key, value: Some(*value) })));
+        }
+        match self.client.send(record, QUEUE_TIMEOUT).await {
+            Ok(placed) => Ok(Placed { partition: placed.partition, offset: placed.offset }),
+            Err((source, _)) => {
+                let topic = topic.to_owned();
+                if may_have_been_stored(&source) {
+                    Err(ProduceError::Unknown { topic, source })
+                } else {
+                    Err(ProduceError::Refused { topic, source })
+                }
+            }
+        }
+    }
+
+    /// Asks the cluster for metadata; for readiness. Waits at most `timeout`.
+    pub async fn reachable(&self, timeout: Duration) -> bool {
+        let client = self.client.clone();
+        let asked = tokio::task::spawn_blocking(move || client.client().fetch_metadata(None, timeout));
+        matches!(asked.await, Ok(Ok(_)))
+    }
+
+    /// The error after which the producer takes nothing more and the process must be started again.
+    pub fn fatal_error(&self) -> Option<String> {
+        self.client.client().fatal_error().map(|(code, reason)| format!("{code}: {reason}"))
+    }
+
+    /// Waits until everything sent is answered, at most `timeout`. Returns whether it was.
+    pub async fn flush(&self, timeout: Duration) -> bool {
+        let client = self.client.clone();
+        matches!(tokio::task::spawn_blocking(move || client.flush(timeout)).await, Ok(Ok(())))
+    }
+}
+
+/// The library tells a time-out in the queue and one on the way alike, so a time-out is unknown.
+fn may_have_been_stored(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::MessageTimedOut
+                | RDKafkaErrorCode::RequestTimedOut
+                | RDKafkaErrorCode::BrokerTransportFailure
+        )
+    )
+}
+
+struct Context;
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => tracing::debug!(facility, message, "kafka producer"),
+            _ => tracing::warn!(facility, message, "kafka producer"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "kafka producer");
+    }
+}

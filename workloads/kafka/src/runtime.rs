@@ -1,0 +1,437 @@
+//! The consumer's loop: polls always, runs each key's records in order, stores what is done,
+//! and drains a partition before it gives it back.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, RandomState};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use rdkafka::Message as _;
+use rdkafka::consumer::{Consumer as _, StreamConsumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::BorrowedMessage;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+use crate::assignment::{Assignment, PartitionId};
+use crate::config::KafkaConfig;
+use crate::consumer::{Context, Rebalance, give_back, ids, list, take};
+use crate::flow::Limits;
+use crate::gate::Gate;
+use crate::lanes::Lanes;
+use crate::lease::{Ended, Lease};
+use crate::metrics::{ConsumerMetrics, Group};
+use crate::pulse::Pulse;
+use crate::record::Record;
+use crate::watermark::Begin;
+
+/// How often completed offsets are stored and deadlines looked at. The client commits what is
+/// stored every half second, so a killed process repeats at most what it did in about that time.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How long leaving the group may take at the end, before the process goes without it. The group
+/// then waits for the session time-out.
+const LEAVE: Duration = Duration::from_secs(5);
+
+/// How many fetched records are taken in a row before completions are looked at again.
+const BATCH: usize = 64;
+
+/// Does what a record asks for.
+pub trait Handler: Send + Sync + 'static {
+    /// Does all of it, however often it must try: when this returns `Ok`, the record is done and
+    /// is not seen again. It may be called again for a record that was done, after a crash.
+    /// Returns [`Ended`] to leave the record to the partition's next owner.
+    fn handle(&self, record: Record, lease: Lease) -> impl Future<Output = Result<(), Ended>> + Send;
+}
+
+/// What to consume, and how much at a time.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The consumer group.
+    pub group: String,
+    /// The topics.
+    pub topics: Vec<String>,
+    /// What may be in memory.
+    pub limits: Limits,
+    /// How long records at work may take to finish when their partition is revoked or the process
+    /// stops; then they are cut off. The broker waits for `max.poll.interval.ms` (5 min).
+    pub drain: Duration,
+}
+
+/// A member of a consumer group that gives each record to a handler.
+pub struct Consumer<H> {
+    client: Arc<StreamConsumer<Context>>,
+    rebalances: mpsc::UnboundedReceiver<Rebalance>,
+    settings: Settings,
+    topics: Vec<Arc<str>>,
+    handler: Arc<H>,
+    gate: Gate,
+    pulse: Pulse,
+    metrics: ConsumerMetrics,
+    group: Group,
+    assignment: Assignment,
+    lanes: Lanes<Lane, Record>,
+    hasher: RandomState,
+    running: JoinSet<Finished>,
+    drains: VecDeque<Drain>,
+}
+
+/// The assignment's epoch and the key's hash. Two keys with one hash share a lane, which is harmless.
+type Lane = (u64, u64);
+
+/// A handler came back.
+struct Finished {
+    id: PartitionId,
+    lane: Lane,
+    offset: i64,
+    weight: usize,
+    end: End,
+}
+
+enum End {
+    Done,
+    Released,
+    /// Cut off: the partition was given up before the handler came back.
+    Fenced,
+    Panicked,
+}
+
+/// Partitions that were revoked and still have handlers at work.
+struct Drain {
+    list: TopicPartitionList,
+    ids: Vec<PartitionId>,
+    lost: bool,
+    deadline: Instant,
+}
+
+/// Where the loop is on its way out.
+enum Stage {
+    Consuming,
+    /// Nothing new is begun; what runs may finish until then.
+    Finishing(Instant),
+    /// The subscription is given up; the group's answer revokes what is owned.
+    Leaving(Instant),
+}
+
+impl<H: Handler> Consumer<H> {
+    /// A consumer that joins its group when it is run.
+    pub fn new(
+        kafka: &KafkaConfig,
+        settings: Settings,
+        handler: Arc<H>,
+        gate: Gate,
+        metrics: ConsumerMetrics,
+    ) -> Result<Self, Error> {
+        let (context, rebalances) = Context::new(settings.group.clone());
+        let client: StreamConsumer<Context> = kafka
+            .consumer(&settings.group)
+            .create_with_context(context)
+            .map_err(|source| Error::Create { role: "consumer", servers: kafka.bootstrap_servers.clone(), source })?;
+        Ok(Self {
+            client: Arc::new(client),
+            rebalances,
+            topics: settings.topics.iter().map(|t| t.as_str().into()).collect(),
+            group: Group { group: settings.group.clone() },
+            settings,
+            handler,
+            gate,
+            pulse: Pulse::default(),
+            metrics,
+            assignment: Assignment::default(),
+            lanes: Lanes::default(),
+            hasher: RandomState::new(),
+            running: JoinSet::new(),
+            drains: VecDeque::new(),
+        })
+    }
+
+    /// The loop's signs of life.
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
+    }
+
+    /// Consumes until `shutdown`; then finishes what is at work, commits and leaves the group.
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), Error> {
+        let topics: Vec<&str> = self.settings.topics.iter().map(String::as_str).collect();
+        self.client
+            .subscribe(&topics)
+            .map_err(|source| Error::Subscribe { topics: self.settings.topics.clone(), source })?;
+        let outcome = self.consume(shutdown).await;
+        self.pulse.set_joined(false);
+        self.leave().await;
+        outcome
+    }
+
+    async fn consume(&mut self, shutdown: CancellationToken) -> Result<(), Error> {
+        let client = self.client.clone();
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut stage = Stage::Consuming;
+        loop {
+            tokio::select! {
+                // Completions come first: they make room, and what is done is never held up by what is new.
+                biased;
+                Some(finished) = self.running.join_next() => {
+                    self.finish(finished)?;
+                    while let Some(finished) = self.running.try_join_next() {
+                        self.finish(finished)?;
+                    }
+                }
+                Some(rebalance) = self.rebalances.recv() => self.rebalance(rebalance)?,
+                () = self.gate.moved() => self.repause(),
+                _ = tick.tick() => self.store(),
+                () = shutdown.cancelled(), if matches!(stage, Stage::Consuming) => {
+                    stage = Stage::Finishing(Instant::now() + self.settings.drain);
+                    self.end(&self.assignment.ids());
+                }
+                message = client.recv() => {
+                    self.receive(message)?;
+                    // What is fetched already costs nothing to take, and completions would else go first every time.
+                    for _ in 0..BATCH {
+                        let Some(message) = client.recv().now_or_never() else { break };
+                        self.receive(message)?;
+                    }
+                }
+            }
+            self.pulse.beat();
+            self.settle_drains()?;
+            stage = match stage {
+                Stage::Finishing(deadline) if self.drains.is_empty() && self.finished_by(deadline) => {
+                    self.store();
+                    self.client.unsubscribe();
+                    Stage::Leaving(Instant::now() + LEAVE)
+                }
+                Stage::Leaving(deadline) if self.assignment.is_empty() || Instant::now() >= deadline => return Ok(()),
+                other => other,
+            };
+        }
+    }
+
+    fn finished_by(&self, deadline: Instant) -> bool {
+        self.assignment.idle(&self.assignment.ids()) || Instant::now() >= deadline
+    }
+
+    /// A record or an error came from Kafka. The client mends what can be mended by itself.
+    fn receive(&mut self, message: Result<BorrowedMessage<'_>, KafkaError>) -> Result<(), Error> {
+        match message {
+            Ok(message) => self.take_in(&message),
+            Err(error @ KafkaError::MessageConsumptionFatal(_)) => return Err(self.fatal(error)),
+            Err(error) => tracing::warn!(group = self.group.group, %error, "kafka consumer"),
+        }
+        Ok(())
+    }
+
+    /// Puts a record into its lane.
+    fn take_in(&mut self, message: &BorrowedMessage<'_>) {
+        let Some(topic) = self.topics.iter().find(|t| ***t == *message.topic()).cloned() else { return };
+        let id = PartitionId { topic: topic.clone(), partition: message.partition() };
+        let Some(owned) = self.assignment.get(&id).filter(|owned| !owned.ending.is_cancelled()) else {
+            // Fetched before its partition was revoked; the next owner fetches it again.
+            return;
+        };
+        if owned.watermark.begin(message.offset()) == Begin::Rewound {
+            tracing::warn!(topic = %id.topic, partition = id.partition, offset = message.offset(),
+                "the partition went back: its log was truncated or made anew; going on from there");
+            let old = owned.epoch;
+            self.lanes.close(|lane| lane.0 == old);
+            self.assignment.take(id.clone()).watermark.begin(message.offset());
+        }
+        let record = Record::of(message, topic);
+        let Some(owned) = self.assignment.get(&id) else { return };
+        owned.hold(record.weight());
+        let key = match &record.key {
+            Some(key) => self.hasher.hash_one(key),
+            // Without a key nothing promises an order: a lane of its own.
+            None => self.hasher.hash_one(record.offset),
+        };
+        let lane = (owned.epoch, key);
+        if let Some(record) = self.lanes.enter(lane, record) {
+            self.start(&id, lane, record);
+        }
+        self.repause();
+    }
+
+    /// Gives a record to the handler.
+    fn start(&mut self, id: &PartitionId, lane: Lane, record: Record) {
+        let Some(owned) = self.assignment.in_epoch(id, lane.0) else { return };
+        owned.running += 1;
+        let lease = Lease::until(owned.ending.clone());
+        let fence = owned.fence.clone();
+        let handler = self.handler.clone();
+        let (id, offset, weight) = (id.clone(), record.offset, record.weight());
+        self.running.spawn(async move {
+            let work = AssertUnwindSafe(handler.handle(record, lease)).catch_unwind();
+            let end = match fence.run_until_cancelled(work).await {
+                Some(Ok(Ok(()))) => End::Done,
+                Some(Ok(Err(Ended { .. }))) => End::Released,
+                Some(Err(_)) => End::Panicked,
+                None => End::Fenced,
+            };
+            Finished { id, lane, offset, weight, end }
+        });
+    }
+
+    /// A handler came back.
+    fn finish(&mut self, finished: Result<Finished, tokio::task::JoinError>) -> Result<(), Error> {
+        // The task catches panics and nobody aborts it; only a runtime that is shutting down gets here.
+        let Ok(Finished { id, lane, offset, weight, end }) = finished else { return Ok(()) };
+        match end {
+            End::Panicked => {
+                return Err(Error::Panicked { topic: id.topic.to_string(), partition: id.partition, offset });
+            }
+            End::Released => _ = self.metrics.released.get_or_create(&self.group).inc(),
+            End::Done => _ = self.metrics.records.get_or_create(&self.group).inc(),
+            End::Fenced => {}
+        }
+        let Some(owned) = self.assignment.in_epoch(&id, lane.0) else { return Ok(()) };
+        owned.running -= 1;
+        owned.let_go(weight);
+        if matches!(end, End::Done) {
+            owned.watermark.complete(offset);
+        }
+        if let Some(next) = self.lanes.advance(lane) {
+            self.start(&id, lane, next);
+        }
+        self.repause();
+        Ok(())
+    }
+
+    /// The group asks for something.
+    fn rebalance(&mut self, rebalance: Rebalance) -> Result<(), Error> {
+        self.metrics.rebalances.get_or_create(&self.group).inc();
+        match rebalance {
+            Rebalance::Assign(partitions) => {
+                let ids = ids(&partitions);
+                tracing::info!(group = self.group.group, partitions = %Named(&ids), "assigned");
+                take(&*self.client, &partitions).map_err(|source| self.fatal(source))?;
+                for id in ids {
+                    self.assignment.take(id);
+                }
+                self.pulse.set_joined(true);
+                self.repause();
+            }
+            Rebalance::Revoke { partitions, lost } => {
+                let ids = ids(&partitions);
+                tracing::info!(group = self.group.group, partitions = %Named(&ids), lost, "revoked");
+                self.end(&ids);
+                self.drains.push_back(Drain {
+                    list: partitions,
+                    ids,
+                    lost,
+                    deadline: Instant::now() + self.settings.drain,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins nothing new in these partitions and wakes the handlers that wait.
+    fn end(&mut self, ids: &[PartitionId]) {
+        for id in ids {
+            let Some(owned) = self.assignment.get(id) else { continue };
+            owned.ending.cancel();
+            let epoch = owned.epoch;
+            for dropped in self.lanes.close(|lane| lane.0 == epoch) {
+                owned.let_go(dropped.weight());
+            }
+        }
+        self.repause();
+    }
+
+    /// Gives back the revoked partitions whose handlers are done, or late.
+    fn settle_drains(&mut self) -> Result<(), Error> {
+        while let Some(drain) = self.drains.front() {
+            let idle = self.assignment.idle(&drain.ids);
+            if !(idle || drain.lost || Instant::now() >= drain.deadline) {
+                return Ok(());
+            }
+            let Some(drain) = self.drains.pop_front() else { return Ok(()) };
+            if !idle {
+                tracing::warn!(group = self.group.group, partitions = %Named(&drain.ids), lost = drain.lost,
+                    "gave up partitions with records at work; their next owner repeats them");
+            }
+            if !drain.lost {
+                self.store();
+            }
+            for id in &drain.ids {
+                self.assignment.give_up(id);
+            }
+            give_back(&*self.client, &drain.list).map_err(|source| self.fatal(source))?;
+            self.repause();
+        }
+        Ok(())
+    }
+
+    /// Stores the frontiers that moved; the client commits them.
+    fn store(&mut self) {
+        let mut offsets = TopicPartitionList::new();
+        for (id, owned) in self.assignment.iter_mut() {
+            if let Some(frontier) = owned.moved_frontier()
+                && let Err(error) = offsets.add_partition_offset(&id.topic, id.partition, Offset::Offset(frontier))
+            {
+                tracing::error!(topic = %id.topic, partition = id.partition, frontier, %error, "no such offset");
+            }
+        }
+        if offsets.count() > 0
+            && let Err(error) = self.client.store_offsets(&offsets)
+        {
+            // A partition that was lost in this moment; its next owner repeats the work.
+            tracing::debug!(group = self.group.group, %error, "offsets not stored");
+        }
+        let gauge = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let in_flight: usize = self.assignment.iter_mut().map(|(_, owned)| owned.held.records).sum();
+        self.metrics.in_flight.get_or_create(&self.group).set(gauge(in_flight));
+        self.metrics.partitions.get_or_create(&self.group).set(gauge(self.assignment.len()));
+    }
+
+    /// Pauses and resumes partitions by what they hold and by the gate.
+    fn repause(&mut self) {
+        let changes = self.assignment.repause(&self.settings.limits, self.gate.is_open());
+        for pause in [true, false] {
+            let changed = list(changes.iter().filter(|(_, p)| *p == pause).map(|(id, _)| id));
+            if changed.count() == 0 {
+                continue;
+            }
+            let done = if pause { self.client.pause(&changed) } else { self.client.resume(&changed) };
+            if let Err(error) = done {
+                tracing::warn!(group = self.group.group, pause, %error, "could not pause or resume partitions");
+            }
+            let by = i64::try_from(changed.count()).unwrap_or(0);
+            self.metrics.paused.get_or_create(&self.group).inc_by(if pause { by } else { -by });
+        }
+    }
+
+    fn fatal(&self, source: KafkaError) -> Error {
+        Error::Fatal { group: self.group.group.clone(), source }
+    }
+
+    /// Closes the client. Its destructor waits for the broker, so it runs aside and not for ever.
+    async fn leave(self) {
+        self.client.context().close();
+        let client = self.client;
+        let closed = tokio::task::spawn_blocking(move || drop(client));
+        if tokio::time::timeout(LEAVE, closed).await.is_err() {
+            tracing::warn!(group = self.group.group, "the group did not answer; leaving without it");
+        }
+    }
+}
+
+/// Partitions in a log line.
+struct Named<'a>(&'a [PartitionId]);
+
+impl std::fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut sorted: Vec<_> = self.0.iter().collect();
+        sorted.sort();
+        for (n, id) in sorted.into_iter().enumerate() {
+            write!(f, "{}{}[{}]", if n > 0 { " " } else { "" }, id.topic, id.partition)?;
+        }
+        Ok(())
+    }
+}

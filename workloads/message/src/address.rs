@@ -1,0 +1,181 @@
+//! Who a message goes to or comes from: `channel:value`, or a bare user id for a local user.
+//! Forms per channel: provider-contracts, "Addresses".
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A way to reach people that some provider offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    /// WhatsApp Business Cloud API.
+    Whatsapp,
+}
+
+impl Channel {
+    /// Every channel, in the order of the documentation.
+    pub const ALL: [Channel; 1] = [Channel::Whatsapp];
+
+    /// The channel's name, as it stands in addresses and in the resource.
+    pub fn name(self) -> &'static str {
+        match self {
+            Channel::Whatsapp => "whatsapp",
+        }
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Channel {
+    type Err = NotAnAddress;
+    fn from_str(name: &str) -> Result<Self, NotAnAddress> {
+        Self::ALL.into_iter().find(|c| c.name() == name).ok_or_else(|| NotAnAddress::UnknownChannel(name.to_owned()))
+    }
+}
+
+/// A participant of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Address {
+    /// A user of this deployment, who reads through the API: 1 to 128 letters, digits, `.`, `_`, `@` or `-`.
+    Local(String),
+    /// A WhatsApp phone number in E.164 digits, without the `+`.
+    WhatsappNumber(String),
+    /// A WhatsApp business-scoped user id, such as `US.1349`.
+    WhatsappUser(String),
+}
+
+/// The text is no address; says which form was expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAnAddress {
+    /// The part before the colon names no channel.
+    #[error("unknown channel {0:?}; known channels: whatsapp (whatsapp:+5562998765432), or a bare user id")]
+    UnknownChannel(String),
+    /// Neither a phone number nor a business-scoped id.
+    #[error(
+        "{0:?} is not a WhatsApp address; write whatsapp:+<country code and number, 7 to 15 digits> or whatsapp:<CC>.<id>"
+    )]
+    Whatsapp(String),
+    /// A local user id with characters that are not allowed.
+    #[error("{0:?} is not a user id; a user id is 1 to 128 letters, digits or . _ @ -")]
+    Local(String),
+}
+
+impl Address {
+    /// The channel that reaches this address; `None` for a local user.
+    pub fn channel(&self) -> Option<Channel> {
+        match self {
+            Address::Local(_) => None,
+            Address::WhatsappNumber(_) | Address::WhatsappUser(_) => Some(Channel::Whatsapp),
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = NotAnAddress;
+    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+        match text.split_once(':') {
+            None if is_user_id(text) => Ok(Address::Local(text.to_owned())),
+            None => Err(NotAnAddress::Local(text.to_owned())),
+            Some((channel, value)) => match channel.parse()? {
+                Channel::Whatsapp => whatsapp(value),
+            },
+        }
+    }
+}
+
+fn whatsapp(value: &str) -> Result<Address, NotAnAddress> {
+    if let Some(digits) = value.strip_prefix('+')
+        && (7..=15).contains(&digits.len())
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && !digits.starts_with('0')
+    {
+        return Ok(Address::WhatsappNumber(digits.to_owned()));
+    }
+    if let Some((country, id)) = value.split_once('.')
+        && country.len() == 2
+        && country.bytes().all(|b| b.is_ascii_uppercase())
+        && (1..=128).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_alphanumeric())
+    {
+        return Ok(Address::WhatsappUser(value.to_owned()));
+    }
+    Err(NotAnAddress::Whatsapp(value.to_owned()))
+}
+
+fn is_user_id(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "._@-".contains(c))
+}
+
+impl TryFrom<String> for Address {
+    type Error = NotAnAddress;
+    fn try_from(text: String) -> Result<Self, NotAnAddress> {
+        text.parse()
+    }
+}
+
+impl From<Address> for String {
+    fn from(address: Address) -> String {
+        address.to_string()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Local(user) => f.write_str(user),
+            Address::WhatsappNumber(digits) => write!(f, "whatsapp:+{digits}"),
+            Address::WhatsappUser(id) => write!(f, "whatsapp:{id}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("whatsapp:+5562998765432", Address::WhatsappNumber("5562998765432".into()))]
+    #[case("whatsapp:US.1349", Address::WhatsappUser("US.1349".into()))]
+    #[case("maria", Address::Local("maria".into()))]
+    fn each_form_is_understood(#[case] text: &str, #[case] address: Address) {
+        assert_eq!(text.parse(), Ok(address));
+    }
+
+    #[rstest]
+    #[case("", "user id")]
+    #[case("a b", "user id")]
+    #[case("whatsapp:", "7 to 15 digits")]
+    #[case("whatsapp:5562998765432", "7 to 15 digits")]
+    #[case("whatsapp:+0562998765432", "7 to 15 digits")]
+    #[case("whatsapp:+123456", "7 to 15 digits")]
+    #[case("whatsapp:+1234567890123456", "7 to 15 digits")]
+    #[case("whatsapp:us.1349", "7 to 15 digits")]
+    #[case("pigeon:7", "unknown channel")]
+    fn a_wrong_address_says_what_is_expected(#[case] text: &str, #[case] hint: &str) {
+        let error = text.parse::<Address>().unwrap_err().to_string();
+        assert!(error.contains(hint), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn an_address_reads_back_as_it_was_written(text in "(whatsapp:\\+[1-9][0-9]{6,14}|whatsapp:[A-Z]{2}\\.[A-Za-z0-9]{1,128}|[A-Za-z0-9._@-]{1,128})") {
+            let address: Address = text.parse().unwrap();
+            prop_assert_eq!(address.to_string(), text);
+        }
+
+        #[test]
+        fn no_text_makes_parsing_panic(text in "\\PC*") {
+            let _ = text.parse::<Address>();
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! One message to one recipient: the value of a record in `<connector>-outbound`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::envelope::AcceptedMessage;
+use crate::ids::{ConversationId, DeliveryId, MessageId};
+
+/// Points at one delivery; enough to find its row without an index.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct DeliveryRef {
+    /// The conversation of the message.
+    pub conversation_id: ConversationId,
+    /// The message.
+    pub message_id: MessageId,
+    /// The delivery itself.
+    pub delivery_id: DeliveryId,
+}
+
+/// What a connector is asked to carry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Which delivery this is.
+    #[serde(flatten)]
+    pub reference: DeliveryRef,
+    /// The name of the connector that carries it; `local` for users of this deployment.
+    pub connector: String,
+    /// The record's key, so that a recipient's messages keep their order.
+    pub recipient: Address,
+    /// The text.
+    pub content: String,
+    /// A file sent along, by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_id: Option<String>,
+}
+
+/// The connector name of deliveries to users of this deployment, who read through the API.
+pub const LOCAL: &str = "local";
+
+impl Delivery {
+    /// The delivery of `message` to `recipient` by `connector`; the same every time.
+    pub fn of(message: &AcceptedMessage, recipient: Address, connector: impl Into<String>) -> Self {
+        Self {
+            reference: DeliveryRef {
+                conversation_id: message.conversation_id.clone(),
+                message_id: message.message_id,
+                delivery_id: DeliveryId::of(message.message_id, &recipient),
+            },
+            connector: connector.into(),
+            recipient,
+            content: message.content.clone(),
+            file_id: message.file_id.clone(),
+        }
+    }
+}

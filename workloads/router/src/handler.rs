@@ -1,0 +1,46 @@
+//! Tells the two topics apart, and gives up what cannot be read.
+
+use std::sync::Arc;
+
+use chat4all_kafka::{DeadLetter, Ended, Handler, Lease, Producer, Record};
+use chat4all_message::{Connector, Topics};
+use chat4all_store::Store;
+
+/// Handles the records of `messages` and `status-updates`.
+pub struct Router {
+    pub(crate) topics: Topics,
+    pub(crate) connectors: Vec<Connector>,
+    pub(crate) producer: Producer,
+    pub(crate) store: Arc<dyn Store>,
+}
+
+impl Handler for Router {
+    async fn handle(&self, record: Record, lease: Lease) -> Result<(), Ended> {
+        let status = *record.topic == *self.topics.status_updates();
+        let unreadable = if status {
+            match serde_json::from_slice(&record.value) {
+                Ok(update) => return self.status(&update, &lease).await,
+                Err(error) => error,
+            }
+        } else {
+            match serde_json::from_slice(&record.value) {
+                Ok(message) => return self.message(&record, &message, &lease).await,
+                Err(error) => error,
+            }
+        };
+        self.give_up(&record, "chat4all:unreadable", &format!("the record cannot be read: {unreadable}"), &lease).await
+    }
+}
+
+impl Router {
+    /// Puts a record into the dead-letter queue.
+    pub(crate) async fn give_up(&self, record: &Record, code: &str, reason: &str, lease: &Lease) -> Result<(), Ended> {
+        tracing::warn!(topic = %record.topic, partition = record.partition, offset = record.offset, code, reason,
+            "gave up a record");
+        let group = self.topics.router_group();
+        let letter = DeadLetter { group: &group, reason: code, message: reason, attempts: 0 };
+        let queue = self.topics.dead_letters();
+        lease.persist("produce a dead letter", || letter.send(&self.producer, &queue, record)).await?;
+        Ok(())
+    }
+}

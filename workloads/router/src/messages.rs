@@ -1,0 +1,59 @@
+//! A message: store it, make its deliveries, hand them to the connectors, in this order. A
+//! delivery is produced only after its row is there, so a status always finds it.
+
+use chat4all_kafka::{Ended, Lease, Record};
+use chat4all_message::{AcceptedMessage, Delivery, DeliveryEvent};
+use jiff::Timestamp;
+
+use crate::handler::Router;
+use crate::plan::{Deliveries, Plan, plan};
+
+impl Router {
+    /// Handles a record of `messages`.
+    pub(crate) async fn message(&self, record: &Record, message: &AcceptedMessage, lease: &Lease) -> Result<(), Ended> {
+        let conversation = &message.conversation_id;
+        let members = lease.persist("read members", || self.store.members(conversation)).await?;
+        match plan(message, &members, &self.connectors) {
+            Plan::Deliver(deliveries) => self.deliver(message, &deliveries, lease).await,
+            Plan::GiveUp { code, reason } => self.give_up(record, code, &reason, lease).await,
+        }
+    }
+
+    async fn deliver(&self, message: &AcceptedMessage, planned: &Deliveries, lease: &Lease) -> Result<(), Ended> {
+        let conversation = &message.conversation_id;
+        let deliveries: Vec<Delivery> = planned.all().cloned().collect();
+        lease.persist("store a message", || self.store.put_message(message, &deliveries)).await?;
+        if !planned.new_members.is_empty() {
+            lease.persist("add members", || self.store.add_members(conversation, &planned.new_members)).await?;
+        }
+        for delivery in &planned.local {
+            self.note(delivery, &DeliveryEvent::Delivered, lease).await?;
+        }
+        for delivery in &planned.unreachable {
+            let failed = DeliveryEvent::Failed {
+                code: "chat4all:no-connector".into(),
+                reason: format!("no connector speaks {}; add one to spec.connectors", delivery.connector),
+                effort: None,
+                dead_lettered_at: None,
+            };
+            self.note(delivery, &failed, lease).await?;
+        }
+        for delivery in &planned.outbound {
+            self.hand_over(delivery, lease).await?;
+        }
+        Ok(())
+    }
+
+    async fn note(&self, delivery: &Delivery, event: &DeliveryEvent, lease: &Lease) -> Result<(), Ended> {
+        let at = Timestamp::now();
+        lease.persist("note a delivery", || self.store.apply(&delivery.reference, event, at)).await
+    }
+
+    async fn hand_over(&self, delivery: &Delivery, lease: &Lease) -> Result<(), Ended> {
+        let topic = self.topics.outbound(&delivery.connector);
+        let key = delivery.recipient.to_string();
+        let value = serde_json::to_vec(delivery).expect("a delivery has only strings");
+        lease.persist("produce a delivery", || self.producer.send(&topic, key.as_bytes(), &value, &[])).await?;
+        Ok(())
+    }
+}
