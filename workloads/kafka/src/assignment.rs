@@ -25,6 +25,8 @@ pub(crate) struct Owned {
     pub(crate) held: Held,
     /// What runs.
     pub(crate) running: usize,
+    /// The highest offset whose handler was begun.
+    pub(crate) begun: Option<i64>,
     pub(crate) paused: bool,
     /// Ends the handlers' waiting.
     pub(crate) ending: CancellationToken,
@@ -40,6 +42,7 @@ impl Owned {
             watermark: Watermark::default(),
             held: Held::default(),
             running: 0,
+            begun: None,
             paused: false,
             ending: CancellationToken::new(),
             fence: CancellationToken::new(),
@@ -101,12 +104,12 @@ impl Assignment {
         self.owned.get_mut(id).filter(|owned| owned.epoch == epoch)
     }
 
-    /// Gives a partition up: from here on its handlers can do nothing more.
-    pub(crate) fn give_up(&mut self, id: &PartitionId) {
-        if let Some(owned) = self.owned.remove(id) {
-            owned.ending.cancel();
-            owned.fence.cancel();
-        }
+    /// Gives a partition up and says which epoch that ends: from here on its handlers can do nothing more.
+    pub(crate) fn give_up(&mut self, id: &PartitionId) -> Option<u64> {
+        let owned = self.owned.remove(id)?;
+        owned.ending.cancel();
+        owned.fence.cancel();
+        Some(owned.epoch)
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&PartitionId, &mut Owned)> {
@@ -135,7 +138,7 @@ impl Assignment {
         let share = limits.share(self.owned.len());
         let mut changes = Vec::new();
         for (id, owned) in &mut self.owned {
-            let pause = !gate_open || owned.ending.is_cancelled() || share.pause(owned.held, owned.paused);
+            let pause = !gate_open || share.pause(owned.held, owned.paused);
             if pause != owned.paused {
                 owned.paused = pause;
                 changes.push((id.clone(), pause));

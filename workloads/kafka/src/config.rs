@@ -45,6 +45,9 @@ impl KafkaConfig {
             .set("message.timeout.ms", DELIVERY_TIMEOUT.as_millis().to_string())
             // What the Java clients compute, so that other tools place the same key in the same partition.
             .set("partitioner", "murmur2_random")
+            // A webhook of 3 MiB becomes a record of 4 MiB, and one may be given up with headers added. The
+            // topics that hold such records need max.message.bytes to match.
+            .set("message.max.bytes", "5242880")
             // Bounds the memory: 64 KiB is the largest request the API takes.
             .set("queue.buffering.max.messages", "20000")
             .set("queue.buffering.max.kbytes", "32768");

@@ -1,11 +1,12 @@
 //! The client library's consumer, with rebalances reported instead of carried out: its callback
 //! runs inside of polling, and must not wait for work that the polling task itself completes.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
@@ -32,11 +33,6 @@ impl Context {
     pub(crate) fn new(group: String) -> (Self, mpsc::UnboundedReceiver<Rebalance>) {
         let (rebalances, receiver) = mpsc::unbounded_channel();
         (Self { group, rebalances, closing: AtomicBool::new(false) }, receiver)
-    }
-
-    /// From here on nobody listens: rebalances are carried out in the callback.
-    pub(crate) fn close(&self) {
-        self.closing.store(true, Ordering::SeqCst);
     }
 }
 
@@ -69,12 +65,10 @@ impl ConsumerContext for Context {
         let unheard = if self.closing.load(Ordering::SeqCst) {
             Some(rebalance)
         } else {
-            self.rebalances.send(rebalance).err().map(|e| e.0)
+            self.rebalances.send(rebalance).err().map(|unsent| unsent.0)
         };
-        if let Some(Rebalance::Revoke { partitions, .. }) = unheard
-            && let Err(error) = give_back(consumer, &partitions)
-        {
-            tracing::warn!(group = self.group, %error, "could not give partitions back while closing");
+        if let Some(rebalance) = unheard {
+            answer(consumer, &rebalance);
         }
     }
 
@@ -83,6 +77,41 @@ impl ConsumerContext for Context {
             // Harmless: what was not committed is handled again, and handlers are idempotent.
             tracing::info!(group = self.group, %error, partitions = offsets.count(), "offsets not committed");
         }
+    }
+}
+
+/// A client with the rebalances that it reported. Dropping it leaves the group: that waits for
+/// the broker, and for every reported rebalance to be answered.
+pub(crate) struct Member {
+    pub(crate) client: Arc<StreamConsumer<Context>>,
+    pub(crate) rebalances: mpsc::UnboundedReceiver<Rebalance>,
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        // From here on nobody listens: rebalances are answered in the callback.
+        self.client.context().closing.store(true, Ordering::SeqCst);
+        while let Ok(rebalance) = self.rebalances.try_recv() {
+            answer(&*self.client, &rebalance);
+        }
+        // A revocation that was still draining has no other answer.
+        if let Ok(owned) = self.client.assignment()
+            && owned.count() > 0
+        {
+            answer(&*self.client, &Rebalance::Revoke { partitions: owned, lost: false });
+        }
+    }
+}
+
+/// Answers a rebalance at once; for a client that is being closed. The library then treats an
+/// assignment as a return of partitions, and waits for ever when it gets no answer.
+fn answer(consumer: &impl Consumer<Context>, rebalance: &Rebalance) {
+    let answered = match rebalance {
+        Rebalance::Assign(partitions) => take(consumer, partitions),
+        Rebalance::Revoke { partitions, .. } => give_back(consumer, partitions),
+    };
+    if let Err(error) = answered {
+        tracing::debug!(%error, "a rebalance could not be answered while closing");
     }
 }
 

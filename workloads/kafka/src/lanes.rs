@@ -41,17 +41,20 @@ impl<K: Hash + Eq + Copy, R> Lanes<K, R> {
         next
     }
 
-    /// Closes the lanes that `gone` names and gives back what waited in them.
-    pub(crate) fn close(&mut self, gone: impl Fn(&K) -> bool) -> Vec<R> {
-        let mut dropped = Vec::new();
-        self.waiting.retain(|key, lane| {
-            let goes = gone(key);
-            if goes {
-                dropped.extend(lane.drain(..));
+    /// Takes out the waiting records that `gone` names. What runs goes on, with its lane.
+    pub(crate) fn withdraw(&mut self, gone: impl Fn(&K, &R) -> bool) -> Vec<R> {
+        let mut withdrawn = Vec::new();
+        for (key, lane) in &mut self.waiting {
+            for record in std::mem::take(lane) {
+                if gone(key, &record) { withdrawn.push(record) } else { lane.push_back(record) }
             }
-            !goes
-        });
-        dropped
+        }
+        withdrawn
+    }
+
+    /// Forgets the lanes that `gone` names, with what waits in them.
+    pub(crate) fn forget(&mut self, gone: impl Fn(&K) -> bool) {
+        self.waiting.retain(|key, _| !gone(key));
     }
 }
 
@@ -73,14 +76,25 @@ mod tests {
     }
 
     #[test]
-    fn closing_gives_back_what_waited() {
+    fn what_is_withdrawn_does_not_run_and_what_runs_goes_on() {
+        let mut lanes = Lanes::default();
+        for number in [1, 2, 3] {
+            lanes.enter("ana", number);
+        }
+        assert_eq!(lanes.withdraw(|_, number| *number == 2), vec![2]);
+        assert_eq!(lanes.enter("ana", 4), None, "the lane is busy still");
+        assert_eq!(lanes.advance("ana"), Some(3));
+        assert_eq!(lanes.advance("ana"), Some(4));
+    }
+
+    #[test]
+    fn a_forgotten_lane_begins_anew() {
         let mut lanes = Lanes::default();
         lanes.enter("ana", 1);
         lanes.enter("ana", 2);
-        lanes.enter("bob", 3);
-        assert_eq!(lanes.close(|key| *key == "ana"), vec![2]);
+        lanes.forget(|key| *key == "ana");
         assert_eq!(lanes.advance("ana"), None);
-        assert_eq!(lanes.enter("bob", 4), None);
+        assert_eq!(lanes.enter("ana", 3), Some(3));
     }
 
     proptest! {

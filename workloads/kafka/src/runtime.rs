@@ -13,7 +13,6 @@ use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Error;
 use crate::assignment::{Assignment, PartitionId};
 use crate::config::KafkaConfig;
-use crate::consumer::{Context, Rebalance, give_back, ids, list, take};
+use crate::consumer::{Context, Member, Rebalance, give_back, ids, list, take};
 use crate::flow::Limits;
 use crate::gate::Gate;
 use crate::lanes::Lanes;
@@ -66,8 +65,7 @@ pub struct Settings {
 
 /// A member of a consumer group that gives each record to a handler.
 pub struct Consumer<H> {
-    client: Arc<StreamConsumer<Context>>,
-    rebalances: mpsc::UnboundedReceiver<Rebalance>,
+    member: Member,
     settings: Settings,
     topics: Vec<Arc<str>>,
     handler: Arc<H>,
@@ -134,8 +132,7 @@ impl<H: Handler> Consumer<H> {
             .create_with_context(context)
             .map_err(|source| Error::Create { role: "consumer", servers: kafka.bootstrap_servers.clone(), source })?;
         Ok(Self {
-            client: Arc::new(client),
-            rebalances,
+            member: Member { client: Arc::new(client), rebalances },
             topics: settings.topics.iter().map(|t| t.as_str().into()).collect(),
             group: Group { group: settings.group.clone() },
             settings,
@@ -159,7 +156,8 @@ impl<H: Handler> Consumer<H> {
     /// Consumes until `shutdown`; then finishes what is at work, commits and leaves the group.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), Error> {
         let topics: Vec<&str> = self.settings.topics.iter().map(String::as_str).collect();
-        self.client
+        self.member
+            .client
             .subscribe(&topics)
             .map_err(|source| Error::Subscribe { topics: self.settings.topics.clone(), source })?;
         let outcome = self.consume(shutdown).await;
@@ -169,7 +167,7 @@ impl<H: Handler> Consumer<H> {
     }
 
     async fn consume(&mut self, shutdown: CancellationToken) -> Result<(), Error> {
-        let client = self.client.clone();
+        let client = self.member.client.clone();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stage = Stage::Consuming;
@@ -183,7 +181,7 @@ impl<H: Handler> Consumer<H> {
                         self.finish(finished)?;
                     }
                 }
-                Some(rebalance) = self.rebalances.recv() => self.rebalance(rebalance)?,
+                Some(rebalance) = self.member.rebalances.recv() => self.rebalance(rebalance)?,
                 () = self.gate.moved() => self.repause(),
                 _ = tick.tick() => self.store(),
                 () = shutdown.cancelled(), if matches!(stage, Stage::Consuming) => {
@@ -204,7 +202,7 @@ impl<H: Handler> Consumer<H> {
             stage = match stage {
                 Stage::Finishing(deadline) if self.drains.is_empty() && self.finished_by(deadline) => {
                     self.store();
-                    self.client.unsubscribe();
+                    self.member.client.unsubscribe();
                     Stage::Leaving(Instant::now() + LEAVE)
                 }
                 Stage::Leaving(deadline) if self.assignment.is_empty() || Instant::now() >= deadline => return Ok(()),
@@ -239,7 +237,7 @@ impl<H: Handler> Consumer<H> {
             tracing::warn!(topic = %id.topic, partition = id.partition, offset = message.offset(),
                 "the partition went back: its log was truncated or made anew; going on from there");
             let old = owned.epoch;
-            self.lanes.close(|lane| lane.0 == old);
+            self.lanes.forget(|lane| lane.0 == old);
             self.assignment.take(id.clone()).watermark.begin(message.offset());
         }
         let record = Record::of(message, topic);
@@ -261,6 +259,7 @@ impl<H: Handler> Consumer<H> {
     fn start(&mut self, id: &PartitionId, lane: Lane, record: Record) {
         let Some(owned) = self.assignment.in_epoch(id, lane.0) else { return };
         owned.running += 1;
+        owned.begun = owned.begun.max(Some(record.offset));
         let lease = Lease::until(owned.ending.clone());
         let fence = owned.fence.clone();
         let handler = self.handler.clone();
@@ -294,6 +293,11 @@ impl<H: Handler> Consumer<H> {
         owned.let_go(weight);
         if matches!(end, End::Done) {
             owned.watermark.complete(offset);
+        } else {
+            // What waits behind it must not overtake it.
+            for withdrawn in self.lanes.withdraw(|other, _| *other == lane) {
+                owned.let_go(withdrawn.weight());
+            }
         }
         if let Some(next) = self.lanes.advance(lane) {
             self.start(&id, lane, next);
@@ -309,7 +313,9 @@ impl<H: Handler> Consumer<H> {
             Rebalance::Assign(partitions) => {
                 let ids = ids(&partitions);
                 tracing::info!(group = self.group.group, partitions = %Named(&ids), "assigned");
-                take(&*self.client, &partitions).map_err(|source| self.fatal(source))?;
+                take(&*self.member.client, &partitions).map_err(|source| self.fatal(source))?;
+                // The client remembers that a partition was paused when it was here before.
+                self.member.client.resume(&partitions).map_err(|source| self.fatal(source))?;
                 for id in ids {
                     self.assignment.take(id);
                 }
@@ -331,14 +337,16 @@ impl<H: Handler> Consumer<H> {
         Ok(())
     }
 
-    /// Begins nothing new in these partitions and wakes the handlers that wait.
+    /// Wakes the handlers that wait, and begins nothing new in these partitions but what stands
+    /// before something that was begun: a hole there would make the next owner repeat all behind it.
     fn end(&mut self, ids: &[PartitionId]) {
         for id in ids {
             let Some(owned) = self.assignment.get(id) else { continue };
             owned.ending.cancel();
-            let epoch = owned.epoch;
-            for dropped in self.lanes.close(|lane| lane.0 == epoch) {
-                owned.let_go(dropped.weight());
+            let (epoch, begun) = (owned.epoch, owned.begun);
+            let late = |lane: &Lane, record: &Record| lane.0 == epoch && Some(record.offset) > begun;
+            for withdrawn in self.lanes.withdraw(late) {
+                owned.let_go(withdrawn.weight());
             }
         }
         self.repause();
@@ -360,9 +368,11 @@ impl<H: Handler> Consumer<H> {
                 self.store();
             }
             for id in &drain.ids {
-                self.assignment.give_up(id);
+                if let Some(epoch) = self.assignment.give_up(id) {
+                    self.lanes.forget(|lane| lane.0 == epoch);
+                }
             }
-            give_back(&*self.client, &drain.list).map_err(|source| self.fatal(source))?;
+            give_back(&*self.member.client, &drain.list).map_err(|source| self.fatal(source))?;
             self.repause();
         }
         Ok(())
@@ -379,7 +389,7 @@ impl<H: Handler> Consumer<H> {
             }
         }
         if offsets.count() > 0
-            && let Err(error) = self.client.store_offsets(&offsets)
+            && let Err(error) = self.member.client.store_offsets(&offsets)
         {
             // A partition that was lost in this moment; its next owner repeats the work.
             tracing::debug!(group = self.group.group, %error, "offsets not stored");
@@ -398,7 +408,7 @@ impl<H: Handler> Consumer<H> {
             if changed.count() == 0 {
                 continue;
             }
-            let done = if pause { self.client.pause(&changed) } else { self.client.resume(&changed) };
+            let done = if pause { self.member.client.pause(&changed) } else { self.member.client.resume(&changed) };
             if let Err(error) = done {
                 tracing::warn!(group = self.group.group, pause, %error, "could not pause or resume partitions");
             }
@@ -413,9 +423,8 @@ impl<H: Handler> Consumer<H> {
 
     /// Closes the client. Its destructor waits for the broker, so it runs aside and not for ever.
     async fn leave(self) {
-        self.client.context().close();
-        let client = self.client;
-        let closed = tokio::task::spawn_blocking(move || drop(client));
+        let member = self.member;
+        let closed = tokio::task::spawn_blocking(move || drop(member));
         if tokio::time::timeout(LEAVE, closed).await.is_err() {
             tracing::warn!(group = self.group.group, "the group did not answer; leaving without it");
         }

@@ -1,0 +1,26 @@
+//! What Chat4All knows about providers: how a delivery becomes their request, what their answers
+//! mean and how their webhooks are checked and read. Pure: no Kafka, no store, no HTTP client, no
+//! clock. One module for each channel; everyone else speaks to [`Channel`] and [`WebhookGate`].
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod answer;
+mod channel;
+mod limit;
+mod refusal;
+mod registry;
+mod secret;
+mod transport;
+mod wait;
+mod webhook;
+pub mod whatsapp;
+
+pub use answer::Answer;
+pub use channel::{Channel, Unsendable};
+pub use limit::{Limit, Unit};
+pub use refusal::{Cause, Kind, Refusal, Retry, Scope};
+pub use registry::{ChannelConfig, Error, open, open_webhook_gate, text_limit};
+pub use secret::Secret;
+pub use transport::Transport;
+pub use wait::Wait;
+pub use webhook::{Forged, Handshake, WebhookEvent, WebhookGate};

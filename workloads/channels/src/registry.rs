@@ -1,0 +1,108 @@
+//! The channels there are: one line for each in every function.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chat4all_message::Channel as Kind;
+
+use crate::channel::Channel;
+use crate::limit::Limit;
+use crate::webhook::WebhookGate;
+use crate::whatsapp;
+
+/// What a connector was given to reach its provider.
+#[derive(Debug, Clone)]
+pub struct ChannelConfig {
+    /// The connector's name; statuses carry it.
+    pub connector: String,
+    /// The provider's base URL, without version and path.
+    pub base_url: String,
+    /// `spec.connectors[].account` as JSON; its fields are the channel's own.
+    pub account: String,
+    /// The folder of the credentials Secret, one file for each key.
+    pub credentials_dir: PathBuf,
+}
+
+/// A channel cannot be used as it is configured.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such base URL.
+    #[error(
+        "base URL {value:?} is not usable: {why}; set baseUrl (CONNECTOR_BASE_URL) to the provider's scheme and host, such as {example}"
+    )]
+    BaseUrl {
+        /// What was given.
+        value: String,
+        /// What is wrong with it.
+        why: String,
+        /// One that works.
+        example: &'static str,
+    },
+    /// The account is no JSON object of the channel's fields.
+    #[error("account cannot be read: {why}; set account (CONNECTOR_ACCOUNT) to JSON such as {example}")]
+    Account {
+        /// What is wrong with it.
+        why: String,
+        /// One that works.
+        example: &'static str,
+    },
+    /// A field of the account is missing or wrong.
+    #[error("account.{field} {why}; set it in account (CONNECTOR_ACCOUNT), for example {example}")]
+    AccountField {
+        /// Which one.
+        field: &'static str,
+        /// What is wrong with it.
+        why: String,
+        /// One that works.
+        example: &'static str,
+    },
+    /// A file of the credentials Secret is missing or cannot be read.
+    #[error("could not read credential file {}; add key {file} to the credentials Secret", path.display())]
+    Unreadable {
+        /// Its path.
+        path: PathBuf,
+        /// The Secret's key.
+        file: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file of the credentials Secret holds nothing.
+    #[error("credential file {} is empty; set key {file} of the credentials Secret", path.display())]
+    Empty {
+        /// Its path.
+        path: PathBuf,
+        /// The Secret's key.
+        file: &'static str,
+    },
+    /// A credential holds characters that cannot stand in a request.
+    #[error("credential file {} holds characters that no {file} has; set key {file} of the credentials Secret anew", path.display())]
+    Unusable {
+        /// Its path.
+        path: PathBuf,
+        /// The Secret's key.
+        file: &'static str,
+    },
+}
+
+/// Opens a channel with its account and credentials; reads files, calls nobody.
+pub fn open(kind: Kind, config: &ChannelConfig) -> Result<Arc<dyn Channel>, Error> {
+    Ok(match kind {
+        Kind::Whatsapp => Arc::new(whatsapp::Whatsapp::open(config)?),
+    })
+}
+
+/// Opens the gate of a connector's webhook with the files that the channel needs in `secrets`
+/// (for WhatsApp `app-secret` and `verify-token`).
+pub fn open_webhook_gate(kind: Kind, secrets: &Path) -> Result<Arc<dyn WebhookGate>, Error> {
+    Ok(match kind {
+        Kind::Whatsapp => Arc::new(whatsapp::Gate::open(secrets)?),
+    })
+}
+
+/// The longest text in one message of a channel; needs no account.
+pub fn text_limit(kind: Kind) -> Limit {
+    match kind {
+        Kind::Whatsapp => whatsapp::TEXT_LIMIT,
+    }
+}

@@ -1,0 +1,48 @@
+//! The provider's answer to a request: taken, refused, or not to be understood.
+
+use http::{HeaderMap, StatusCode};
+use serde_json::Value;
+
+use super::refusal::{self, ErrorObject};
+use crate::answer::Answer;
+use crate::refusal::{Cause, Kind, Refusal};
+use crate::secret::Secret;
+
+/// Classifies by the body's code first, since the HTTP status is unreliable; only 429 always
+/// means throttled. Source: provider-contracts, "How refusals look".
+pub(super) fn classify(token: &Secret, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
+    let body: Option<Value> = serde_json::from_slice(body).ok();
+    if let Some(error) = body.as_ref().and_then(ErrorObject::of) {
+        return Answer::Refused(refusal::of(&error.redacted(token), status, headers));
+    }
+    match body {
+        Some(Value::Object(answer)) if status.is_success() => Answer::Accepted { provider_id: provider_id(&answer) },
+        _ => Answer::Refused(without_error_object(status, headers)),
+    }
+}
+
+/// `messages[0].id`; some answers hold `null` or nothing there.
+fn provider_id(answer: &serde_json::Map<String, Value>) -> Option<String> {
+    let id = answer.get("messages")?.get(0)?.get("id")?.as_str()?;
+    (!id.is_empty()).then(|| id.to_owned())
+}
+
+fn without_error_object(status: StatusCode, headers: &HeaderMap) -> Refusal {
+    let code = format!("chat4all:http-{}", status.as_u16());
+    let reason = |what: &str| format!("the provider answered {status} {what}");
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => {
+            Refusal::new(refusal::throttled(None, headers), code, reason("without an error object"))
+        }
+        _ if status.is_success() => Refusal::new(
+            Kind::OutcomeUnknown,
+            code,
+            reason("with a body that is not a JSON object, so nobody knows whether it took the message"),
+        ),
+        // A redirect comes from something in between; the provider has not seen the request.
+        _ if status.is_server_error() || status.is_redirection() => {
+            Refusal::new(Kind::Unavailable, code, reason("without an error object"))
+        }
+        _ => Refusal::new(Kind::Permanent(Cause::Unlisted), code, reason("without an error object")),
+    }
+}

@@ -1,0 +1,203 @@
+//! What a webhook of WhatsApp tells. Entries are read one by one, so that a bad one costs only
+//! itself. Knows one number; what belongs to another is not for this connector.
+//! Source: provider-contracts, "Webhooks that come in".
+
+use std::collections::HashSet;
+
+use chat4all_message::{DeliveryEvent, ProviderRef, StatusUpdate, Subject, WebhookRecord};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::account::Account;
+use super::refusal::ErrorObject;
+use crate::webhook::WebhookEvent;
+
+pub(super) fn parse(account: &Account, record: &WebhookRecord) -> Vec<WebhookEvent> {
+    let mut reader = Reader { account, received_at: record.received_at, events: Vec::new(), seen: HashSet::new() };
+    match serde_json::from_slice(&record.body) {
+        Ok(body) => reader.body(&body),
+        Err(error) => reader.reject(String::new(), format!("the body is not JSON: {error}")),
+    }
+    reader.events
+}
+
+struct Reader<'a> {
+    account: &'a Account,
+    received_at: Timestamp,
+    events: Vec<WebhookEvent>,
+    /// What this body told already: the provider repeats itself, also within a batch.
+    seen: HashSet<(String, String)>,
+}
+
+impl Reader<'_> {
+    fn body(&mut self, body: &Value) {
+        match text(body, "object") {
+            Some("whatsapp_business_account") => {
+                for (place, entry) in self.list(body, "entry", "") {
+                    for (place, change) in self.list(entry, "changes", &place) {
+                        self.change(place, change);
+                    }
+                }
+            }
+            Some(other) => self.ignore(String::new(), format!("object {other:?} is not a WhatsApp account's")),
+            None => self.reject(String::new(), "object is missing".to_owned()),
+        }
+    }
+
+    fn change(&mut self, place: String, change: &Value) {
+        match text(change, "field") {
+            Some("messages") => {}
+            Some(other) => return self.ignore(place, format!("field {other:?} tells nothing about messages")),
+            None => return self.reject(place, "field is missing".to_owned()),
+        }
+        let place = format!("{place}.value");
+        let value = &change["value"];
+        match text(&value["metadata"], "phone_number_id") {
+            Some(id) if id == self.account.phone_number_id => {}
+            Some(other) => {
+                return self.ignore(place, format!("it is for phone number id {other}, not this connector's"));
+            }
+            None => return self.reject(place, "metadata.phone_number_id is missing".to_owned()),
+        }
+        for (place, status) in self.list(value, "statuses", &place) {
+            let event = self.status(status);
+            self.take(place, event);
+        }
+        for (place, message) in self.list(value, "messages", &place) {
+            let event = self.message(message);
+            self.take(place, event);
+        }
+        for (place, error) in self.list(value, "errors", &place) {
+            let error = ErrorObject::read(error).redacted(&self.account.token);
+            self.ignore(place, format!("an error of the account, not of a message: {}", error.text));
+        }
+    }
+
+    /// The elements of a list with their places. One that is missing is empty; anything else
+    /// that is no list is rejected.
+    fn list<'v>(&mut self, parent: &'v Value, name: &str, place: &str) -> Vec<(String, &'v Value)> {
+        let place = if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
+        match &parent[name] {
+            Value::Array(elements) => {
+                elements.iter().enumerate().map(|(i, element)| (format!("{place}[{i}]"), element)).collect()
+            }
+            Value::Null => Vec::new(),
+            _ => {
+                self.reject(place, "it is not a list".to_owned());
+                Vec::new()
+            }
+        }
+    }
+
+    fn status(&mut self, status: &Value) -> Result<Read, Unread> {
+        let id = text(status, "id").ok_or_else(|| Unread::reject("id is missing"))?;
+        let name = text(status, "status").ok_or_else(|| Unread::reject("status is missing"))?;
+        let event = match name {
+            "sent" => DeliveryEvent::Sent { provider_id: Some(id.to_owned()), effort: None },
+            "delivered" => DeliveryEvent::Delivered,
+            "read" => DeliveryEvent::Read,
+            "failed" => self.failed(status),
+            "deleted" => {
+                return Err(Unread::ignore("the recipient deleted the message; its delivery stays what it was"));
+            }
+            other => return Err(Unread::ignore(format!("unknown status {other:?}"))),
+        };
+        let at = timestamp(&status["timestamp"], self.received_at)?;
+        self.first_time(id, name)?;
+        Ok(Read::Status(StatusUpdate {
+            subject: Subject::Provider(ProviderRef {
+                connector: self.account.connector.clone(),
+                provider_id: id.to_owned(),
+            }),
+            at,
+            event,
+            correlation: text(status, "biz_opaque_callback_data").and_then(|data| data.parse().ok()),
+        }))
+    }
+
+    fn failed(&self, status: &Value) -> DeliveryEvent {
+        let error = ErrorObject::read(&status["errors"][0]).redacted(&self.account.token);
+        let code = error.code.map_or_else(|| "chat4all:no-code-given".to_owned(), |code| code.to_string());
+        DeliveryEvent::Failed { code, reason: error.text, effort: None, dead_lettered_at: None }
+    }
+
+    fn message(&mut self, message: &Value) -> Result<Read, Unread> {
+        let id = text(message, "id").ok_or_else(|| Unread::reject("id is missing"))?;
+        if text(message, "from").or_else(|| text(message, "from_user_id")).is_none() {
+            return Err(Unread::reject("both from and from_user_id are missing"));
+        }
+        timestamp(&message["timestamp"], self.received_at)?;
+        self.first_time(id, "message")?;
+        Ok(Read::Message(format!("message {id}")))
+    }
+
+    fn first_time(&mut self, id: &str, what: &str) -> Result<(), Unread> {
+        if self.seen.insert((id.to_owned(), what.to_owned())) {
+            Ok(())
+        } else {
+            Err(Unread::ignore("it repeats an earlier entry of this webhook"))
+        }
+    }
+
+    fn take(&mut self, place: String, read: Result<Read, Unread>) {
+        match read {
+            Ok(Read::Status(update)) => self.events.push(WebhookEvent::Status(update)),
+            Ok(Read::Message(what)) => self.events.push(WebhookEvent::Unhandled { place, what }),
+            Err(Unread::Ignored(why)) => self.ignore(place, why),
+            Err(Unread::Rejected(why)) => self.reject(place, why),
+        }
+    }
+
+    fn ignore(&mut self, place: String, why: String) {
+        self.events.push(WebhookEvent::Ignored { place, why });
+    }
+
+    fn reject(&mut self, place: String, why: String) {
+        self.events.push(WebhookEvent::Rejected { place, why });
+    }
+}
+
+enum Read {
+    Status(StatusUpdate),
+    Message(String),
+}
+
+enum Unread {
+    Ignored(String),
+    Rejected(String),
+}
+
+impl Unread {
+    fn ignore(why: impl Into<String>) -> Self {
+        Unread::Ignored(why.into())
+    }
+
+    fn reject(why: impl Into<String>) -> Self {
+        Unread::Rejected(why.into())
+    }
+}
+
+/// A text that is there and not empty.
+fn text<'v>(parent: &'v Value, name: &str) -> Option<&'v str> {
+    parent[name].as_str().filter(|text| !text.is_empty())
+}
+
+/// From here on a number of time means milliseconds: as seconds it would lie in the year 5138, as
+/// milliseconds it lies in 1973, before there was anything to tell.
+const FIRST_MILLIS: i64 = 100_000_000_000;
+
+/// Unix time in seconds or milliseconds, as a number or as text; the time of arrival where there is none.
+fn timestamp(value: &Value, received_at: Timestamp) -> Result<Timestamp, Unread> {
+    let number = match value {
+        Value::Null => return Ok(received_at),
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    let at = match number {
+        Some(seconds @ 1..FIRST_MILLIS) => Timestamp::from_second(seconds).ok(),
+        Some(millis @ FIRST_MILLIS..) => Timestamp::from_millisecond(millis).ok(),
+        Some(_) | None => None,
+    };
+    at.ok_or_else(|| Unread::reject(format!("timestamp {value} is no Unix time in seconds or milliseconds")))
+}

@@ -1,0 +1,119 @@
+//! What goes to WhatsApp, and what an account needs before anything can go.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::error::Error as _;
+
+use chat4all_channels::{Unsendable, text_limit};
+use chat4all_message::Correlation;
+use rstest::rstest;
+use serde_json::{Value, json};
+use support::*;
+
+#[test]
+fn a_text_becomes_the_request_of_the_contract() {
+    let delivery = delivery("whatsapp:+5562998765432", "Olá, seu pedido saiu @12h");
+    let request = whatsapp().request(&delivery).unwrap();
+    assert_eq!(request.method(), "POST");
+    assert_eq!(request.uri(), "https://graph.facebook.com/v25.0/106540352242922/messages");
+    assert_eq!(request.headers()["authorization"], format!("Bearer {TOKEN}").as_str());
+    assert_eq!(request.headers()["content-type"], "application/json");
+    assert_eq!(
+        serde_json::from_slice::<Value>(request.body()).unwrap(),
+        json!({
+            "messaging_product": "whatsapp",
+            "recipient_type": "individual",
+            "to": "5562998765432",
+            "biz_opaque_callback_data": Correlation::from(&delivery.reference).to_string(),
+            "type": "text",
+            "text": {"body": "Olá, seu pedido saiu @12h", "preview_url": false},
+        })
+    );
+}
+
+#[test]
+fn case_02_a_business_scoped_user_is_a_recipient_and_no_to() {
+    let request = whatsapp().request(&delivery("whatsapp:US.1349", "hi")).unwrap();
+    let body: Value = serde_json::from_slice(request.body()).unwrap();
+    assert_eq!(body["recipient"], "US.1349");
+    assert!(body.get("to").is_none());
+}
+
+#[test]
+fn a_text_of_the_longest_length_is_sent_and_one_more_character_is_refused_not_cut() {
+    let longest = "ã".repeat(4096);
+    assert!(whatsapp().request(&delivery("whatsapp:+5562998765432", &longest)).is_ok());
+    let refused = whatsapp().request(&delivery("whatsapp:+5562998765432", &format!("{longest}!"))).unwrap_err();
+    assert_eq!(refused.code(), "chat4all:text-too-long");
+    assert_eq!(refused.to_string(), "the text has 4097 of at most 4096 characters; send it as several messages");
+    assert!(text_limit(chat4all_message::Channel::Whatsapp).allows(&longest));
+}
+
+#[test]
+fn what_the_channel_cannot_carry_is_refused_with_the_reason() {
+    let number = "whatsapp:+5562998765432";
+    let mut with_file = delivery(number, "see this");
+    with_file.file_id = Some("f1".into());
+    assert!(matches!(whatsapp().request(&with_file), Err(Unsendable::File { .. })));
+    assert!(matches!(whatsapp().request(&delivery(number, "")), Err(Unsendable::EmptyText)));
+    assert!(matches!(whatsapp().request(&delivery("maria", "hi")), Err(Unsendable::ForeignRecipient { .. })));
+}
+
+#[rstest]
+#[case::with_a_port_and_a_slash(
+    "http://simulator:8090/",
+    "v25.0",
+    "http://simulator:8090/v25.0/106540352242922/messages"
+)]
+#[case::with_a_path(
+    "https://proxy.example/graph",
+    "v26.0",
+    "https://proxy.example/graph/v26.0/106540352242922/messages"
+)]
+fn the_url_follows_base_and_version(#[case] base: &str, #[case] version: &str, #[case] url: &str) {
+    let credentials = secrets(&[("access-token", TOKEN)]);
+    let account = format!(r#"{{"phoneNumberId":"106540352242922","apiVersion":"{version}"}}"#);
+    let channel = open(base, &account, credentials.path()).unwrap();
+    assert_eq!(channel.request(&delivery("whatsapp:+5562998765432", "hi")).unwrap().uri(), url);
+}
+
+#[rstest]
+#[case::no_number("https://graph.facebook.com", "{}", "account.phoneNumberId is missing")]
+#[case::null("https://graph.facebook.com", r#"{"phoneNumberId":null}"#, "account.phoneNumberId is missing")]
+#[case::the_number_itself("https://graph.facebook.com", r#"{"phoneNumberId":"+55629"}"#, "account.phoneNumberId")]
+#[case::no_version("https://graph.facebook.com", r#"{"phoneNumberId":"1","apiVersion":"25"}"#, "account.apiVersion")]
+#[case::a_typo("https://graph.facebook.com", r#"{"phoneNumberID":"1"}"#, "phoneNumberID")]
+#[case::no_json("https://graph.facebook.com", "phoneNumberId=1", "CONNECTOR_ACCOUNT")]
+#[case::no_scheme("graph.facebook.com", ACCOUNT, "baseUrl")]
+#[case::ftp("ftp://graph.facebook.com", ACCOUNT, "baseUrl")]
+#[case::a_query("https://graph.facebook.com?x=1", ACCOUNT, "baseUrl")]
+#[case::a_password("https://me:pw@graph.facebook.com", ACCOUNT, "baseUrl")]
+fn a_wrong_account_is_named_at_start(#[case] base: &str, #[case] account: &str, #[case] names: &str) {
+    let credentials = secrets(&[("access-token", TOKEN)]);
+    let error = open(base, account, credentials.path()).unwrap_err().to_string();
+    assert!(error.contains(names), "{error}");
+}
+
+#[rstest]
+#[case::missing(&[], "add key access-token")]
+#[case::empty(&[("access-token", " \n")], "is empty")]
+#[case::two_lines(&[("access-token", "EAAG\nEAAH")], "access-token")]
+fn a_wrong_token_file_is_named_at_start(#[case] files: &[(&str, &str)], #[case] says: &str) {
+    let credentials = secrets(files);
+    let error = open("https://graph.facebook.com", ACCOUNT, credentials.path()).unwrap_err();
+    let text = format!("{error} {:?}", error.source());
+    assert!(text.contains(says) && text.contains(credentials.path().to_str().unwrap()), "{text}");
+    assert!(!text.contains("EAAG"), "{text}");
+}
+
+#[test]
+fn the_token_shows_nowhere() {
+    let channel = whatsapp();
+    let request = channel.request(&delivery("whatsapp:+5562998765432", "hi")).unwrap();
+    assert!(!format!("{channel:?}").contains(TOKEN));
+    assert!(!format!("{request:?}").contains(TOKEN));
+    let malformed = format!(r#"{{"error":{{"message":"Malformed access token {TOKEN}","code":190}}}}"#);
+    assert!(!format!("{:?}", refusal(401, &malformed)).contains(TOKEN));
+}

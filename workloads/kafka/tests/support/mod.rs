@@ -1,0 +1,193 @@
+//! A topic of its own for each test, records in it, and members that note what they handle.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chat4all_kafka::{
+    Consumer, ConsumerMetrics, Ended, Error, Gate, Handler, KafkaConfig, Lease, Limits, Producer, Record, Settings,
+};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// How long anything may take.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The number of partitions of a test's topic.
+pub const PARTITIONS: i32 = 6;
+
+/// A topic with a consumer group.
+pub struct Topic {
+    pub name: String,
+    pub kafka: KafkaConfig,
+    pub producer: Producer,
+}
+
+impl Topic {
+    /// A new topic.
+    pub async fn create() -> Self {
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+            .with_test_writer()
+            .try_init();
+        let bootstrap_servers = std::env::var("KAFKA_BOOTSTRAP_SERVERS").expect("KAFKA_BOOTSTRAP_SERVERS is set");
+        let name = format!("runtime-{}", uuid::Uuid::new_v4());
+        let admin = admin(&bootstrap_servers);
+        let topic = NewTopic::new(&name, PARTITIONS, TopicReplication::Fixed(1));
+        for result in admin.create_topics([&topic], &AdminOptions::new()).await.unwrap() {
+            result.unwrap();
+        }
+        let kafka = KafkaConfig { bootstrap_servers, session_timeout: Duration::from_secs(6) };
+        let producer = Producer::connect(&kafka).unwrap();
+        Self { name, kafka, producer }
+    }
+
+    /// Produces `per_key` records for each of `keys` keys; the values are `key:number`.
+    pub async fn fill(&self, keys: u32, per_key: u32) {
+        let sends = (0..keys).map(|key| async move {
+            for number in 0..per_key {
+                let value = format!("{key}:{number}");
+                self.producer.send(&self.name, key.to_string().as_bytes(), value.as_bytes(), &[]).await.unwrap();
+            }
+        });
+        futures::future::join_all(sends).await;
+    }
+
+    /// A member of the topic's group.
+    pub fn member<H: Handler>(&self, handler: &Arc<H>, gate: Gate) -> Member {
+        let limits = Limits { records: 300, bytes: 1 << 20 };
+        let settings = Settings {
+            group: format!("{}-group", self.name),
+            topics: vec![self.name.clone()],
+            limits,
+            drain: Duration::from_secs(15),
+        };
+        let consumer = Consumer::new(&self.kafka, settings, handler.clone(), gate, ConsumerMetrics::default()).unwrap();
+        let pulse = consumer.pulse();
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(consumer.run(shutdown.clone()));
+        Member { shutdown, task, pulse }
+    }
+
+    /// The sum of the group's committed offsets.
+    pub async fn committed(&self) -> i64 {
+        let (config, name) = (self.kafka.clone(), self.name.clone());
+        tokio::task::spawn_blocking(move || {
+            let consumer: BaseConsumer = ClientConfig::new()
+                .set("bootstrap.servers", &config.bootstrap_servers)
+                .set("group.id", format!("{name}-group"))
+                .create()
+                .unwrap();
+            let mut partitions = TopicPartitionList::new();
+            partitions.add_partition_range(&name, 0, PARTITIONS - 1);
+            let committed = consumer.committed_offsets(partitions, PATIENCE).unwrap();
+            committed.elements().iter().map(|e| if let Offset::Offset(n) = e.offset() { n } else { 0 }).sum()
+        })
+        .await
+        .unwrap()
+    }
+
+    /// Removes the topic.
+    pub async fn delete(self) {
+        let admin = admin(&self.kafka.bootstrap_servers);
+        admin.delete_topics(&[&self.name], &AdminOptions::new()).await.unwrap();
+    }
+}
+
+fn admin(bootstrap_servers: &str) -> AdminClient<DefaultClientContext> {
+    ClientConfig::new().set("bootstrap.servers", bootstrap_servers).create().unwrap()
+}
+
+/// A running consumer.
+pub struct Member {
+    shutdown: CancellationToken,
+    task: JoinHandle<Result<(), Error>>,
+    pub pulse: chat4all_kafka::Pulse,
+}
+
+impl Member {
+    /// Waits until the group has given it an assignment.
+    pub async fn joined(self) -> Self {
+        eventually("the member joins", || self.pulse.joined()).await;
+        self
+    }
+
+    /// Stops it as SIGTERM does; gives how long that took.
+    pub async fn stop(self) -> Duration {
+        let started = Instant::now();
+        self.shutdown.cancel();
+        timeout(PATIENCE, self.task).await.expect("the member stops").unwrap().unwrap();
+        started.elapsed()
+    }
+
+    /// Ends it without a word to its own code.
+    pub async fn abort(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+}
+
+/// Notes what it handles, after an optional pause.
+#[derive(Default)]
+pub struct Notes {
+    handled: Mutex<Vec<(u32, u32)>>,
+    pub pause: Duration,
+}
+
+impl Notes {
+    pub fn slow(pause: Duration) -> Arc<Self> {
+        Arc::new(Self { pause, ..Self::default() })
+    }
+
+    pub fn handled(&self) -> Vec<(u32, u32)> {
+        self.handled.lock().unwrap().clone()
+    }
+
+    pub fn note(&self, record: &Record) {
+        self.handled.lock().unwrap().push(parsed(record));
+    }
+}
+
+impl Handler for Notes {
+    async fn handle(&self, record: Record, _: Lease) -> Result<(), Ended> {
+        sleep(self.pause).await;
+        self.note(&record);
+        Ok(())
+    }
+}
+
+/// Key and number of a record that [`Topic::fill`] made.
+pub fn parsed(record: &Record) -> (u32, u32) {
+    let text = std::str::from_utf8(&record.value).unwrap();
+    let (key, number) = text.split_once(':').unwrap();
+    (key.parse().unwrap(), number.parse().unwrap())
+}
+
+/// Asserts that each record was handled exactly once, and each key's in order.
+pub fn assert_each_once_in_order(handled: &[(u32, u32)], keys: u32, per_key: u32) {
+    for key in 0..keys {
+        let numbers: Vec<u32> = handled.iter().filter(|h| h.0 == key).map(|h| h.1).collect();
+        assert_eq!(numbers, (0..per_key).collect::<Vec<_>>(), "key {key}");
+    }
+}
+
+/// Waits until it holds.
+pub async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+impl Member {
+    /// Waits for the error that ends it.
+    pub async fn failure(self) -> Error {
+        timeout(PATIENCE, self.task).await.expect("the member ends").unwrap().expect_err("it ends with an error")
+    }
+}

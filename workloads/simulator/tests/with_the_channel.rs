@@ -1,0 +1,110 @@
+//! The simulator and the channel, written apart from one reading of the contract, understand each
+//! other: requests are taken, refusals are classified, webhooks pass the gate and are read.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chat4all_channels::{Answer, Channel, ChannelConfig, Kind, Refusal, WebhookEvent, open, open_webhook_gate};
+use chat4all_message::{AcceptedMessage, Correlation, Delivery, DeliveryEvent, MessageId, WebhookRecord};
+use rstest::rstest;
+use serde_json::{Value, json};
+use support::*;
+
+fn channel(simulator: &Running, token: &str, number_id: &str) -> Arc<dyn Channel> {
+    let credentials = tempfile::TempDir::new().unwrap();
+    std::fs::write(credentials.path().join("access-token"), token).unwrap();
+    let config = ChannelConfig {
+        connector: "wa".into(),
+        base_url: simulator.url.clone(),
+        account: json!({"phoneNumberId": number_id}).to_string(),
+        credentials_dir: credentials.path().into(),
+    };
+    open(chat4all_message::Channel::Whatsapp, &config).unwrap()
+}
+
+fn delivery(recipient: &str) -> Delivery {
+    let recipient: chat4all_message::Address = recipient.parse().unwrap();
+    let message = AcceptedMessage {
+        message_id: MessageId::now(),
+        conversation_id: "order-1042".parse().unwrap(),
+        sender: "shop".parse().unwrap(),
+        recipient: Some(recipient.clone()),
+        content: "Olá, seu pedido saiu".into(),
+        file_id: None,
+    };
+    Delivery::of(&message, recipient, "wa")
+}
+
+async fn call(simulator: &Running, channel: &dyn Channel, delivery: &Delivery) -> Answer {
+    let request = channel.request(delivery).unwrap();
+    let response = simulator.client.execute(request.try_into().unwrap()).await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    channel.classify(status, &headers, &response.bytes().await.unwrap())
+}
+
+fn refusal(answer: Answer) -> Refusal {
+    match answer {
+        Answer::Refused(refusal) => refusal,
+        accepted => panic!("{accepted:?}"),
+    }
+}
+
+#[rstest]
+#[case::number("whatsapp:+5562998765432")]
+#[case::user("whatsapp:US.1349")]
+#[tokio::test]
+async fn a_delivery_is_taken_and_its_statuses_are_read(#[case] recipient: &str) {
+    let mut receiver = Receiver::start().await;
+    let simulator = start(config(Some(receiver.url.clone()))).await;
+    let channel = channel(&simulator, TOKEN, NUMBER_ID);
+    let delivery = delivery(recipient);
+    let Answer::Accepted { provider_id: Some(wamid) } = call(&simulator, &*channel, &delivery).await else {
+        panic!("not accepted with an id")
+    };
+    let expected =
+        [DeliveryEvent::Sent { provider_id: Some(wamid), effort: None }, DeliveryEvent::Delivered, DeliveryEvent::Read];
+    for event in expected {
+        let told = read(&*channel, receiver.next_request().await);
+        let [WebhookEvent::Status(update)] = &told[..] else { panic!("{told:?}") };
+        assert_eq!(update.event, event);
+        assert_eq!(update.correlation, Some(Correlation::from(&delivery.reference)));
+    }
+}
+
+/// Takes a webhook through the gate and reads it.
+fn read(channel: &dyn Channel, request: Request) -> Vec<WebhookEvent> {
+    let secrets = tempfile::TempDir::new().unwrap();
+    std::fs::write(secrets.path().join("app-secret"), APP_SECRET).unwrap();
+    std::fs::write(secrets.path().join("verify-token"), "v").unwrap();
+    let gate = open_webhook_gate(chat4all_message::Channel::Whatsapp, secrets.path()).unwrap();
+    gate.check(&request.headers, &request.body).unwrap();
+    let received_at = "2026-11-25T12:00:00Z".parse().unwrap();
+    channel.parse_webhook(&WebhookRecord { received_at, headers: BTreeMap::new(), body: request.body })
+}
+
+#[rstest]
+#[case::down(json!({"status": 503}), Kind::Unavailable)]
+#[case::unavailable(json!({"code": 131016}), Kind::Unavailable)]
+#[case::token(json!({"code": 190}), Kind::AccountDisconnected)]
+#[case::policy(json!({"code": 368}), Kind::AccountSuspended)]
+#[tokio::test]
+async fn a_fault_is_classified(#[case] fault: Value, #[case] kind: Kind) {
+    let simulator = silent().await;
+    simulator.set_fault(fault).await;
+    let channel = channel(&simulator, TOKEN, NUMBER_ID);
+    assert_eq!(refusal(call(&simulator, &*channel, &delivery("whatsapp:+5562998765432")).await).kind(), kind);
+}
+
+#[rstest]
+#[case::another_token("token-2", NUMBER_ID, Kind::AccountDisconnected)]
+#[case::another_number(TOKEN, "999", Kind::AccountNeedsAttention)]
+#[tokio::test]
+async fn a_wrong_account_is_classified_as_such(#[case] token: &str, #[case] number_id: &str, #[case] kind: Kind) {
+    let simulator = silent().await;
+    let channel = channel(&simulator, token, number_id);
+    assert_eq!(refusal(call(&simulator, &*channel, &delivery("whatsapp:+5562998765432")).await).kind(), kind);
+}
