@@ -28,6 +28,9 @@ pub(crate) struct Verdict {
 /// How long the account rests before one call tries whether somebody mended it.
 const MENDING: Wait = Wait::of(Duration::from_secs(60));
 
+/// How long a suspended account rests: each try costs the message that makes it.
+const SUSPENDED: Wait = Wait::of(Duration::from_secs(15 * 60));
+
 /// What surrounds a call.
 pub(crate) struct Call<'a> {
     /// What was spent before it.
@@ -73,7 +76,7 @@ pub(crate) fn judge(answer: Answer, call: &Call<'_>) -> Verdict {
         }
     };
     let pause = if refusal.pauses_the_account() {
-        Some(MENDING)
+        Some(if refusal.retry() == Retry::No { SUSPENDED } else { MENDING })
     } else if let (Retry::After(wait), Some(Scope::App | Scope::Account)) = (refusal.retry(), refusal.scope()) {
         Some(wait)
     } else {

@@ -1,0 +1,223 @@
+//! What a client wants to send, checked as far as it can be without asking anybody. Pure.
+
+use std::collections::BTreeSet;
+
+use chat4all_channels::text_limit;
+use chat4all_message::names::connector_for;
+use chat4all_message::{AcceptedMessage, Address, Channel, Connector, ConversationId, MessageId};
+
+use crate::fields::Fields;
+use crate::problem::{Kind, Problem};
+use crate::users::{Role, User};
+
+/// In bytes of UTF-8; what the earlier system took.
+pub(crate) const LONGEST_CONTENT: usize = 10_240;
+
+/// A message that has no id yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Draft {
+    pub(crate) conversation: ConversationId,
+    pub(crate) sender: Address,
+    recipient: Option<Address>,
+    content: String,
+    file_id: Option<String>,
+}
+
+impl Draft {
+    /// Reads a request's body; `user` sent it.
+    pub(crate) fn read(body: &[u8], user: &User, connectors: &[Connector]) -> Result<Self, Problem> {
+        let mut fields = Fields::of(body)?;
+        let conversation = fields.text("conversation_id")?;
+        let conversation: ConversationId =
+            conversation.parse().map_err(|why| Problem::field("conversation_id", format!("{why}")))?;
+        let content = fields.text("content")?;
+        if content.is_empty() || content.len() > LONGEST_CONTENT {
+            let length = content.len();
+            let detail = format!("content has {length} bytes; it must have 1 to {LONGEST_CONTENT}");
+            return Err(Problem::field("content", detail));
+        }
+        let sender = sender(fields.optional_text("sender_id")?, user)?;
+        let recipient = match fields.optional_text("recipient_id")? {
+            Some(text) => Some(recipient(&text, connectors)?),
+            None => None,
+        };
+        let draft = Self { conversation, sender, recipient, content, file_id: fields.optional_text("file_id")? };
+        if let Some(channel) = draft.recipient.as_ref().and_then(Address::channel) {
+            draft.fits(channel)?;
+        }
+        Ok(draft)
+    }
+
+    /// Checks the draft against the members of its conversation; empty when it would begin one.
+    pub(crate) fn may_enter(&self, members: &BTreeSet<Address>) -> Result<(), Problem> {
+        if !members.is_empty() && !members.contains(&self.sender) {
+            let detail = format!("{} is not a member of conversation {}", self.sender, self.conversation);
+            return Err(Problem::new(Kind::NotAMember, detail));
+        }
+        if self.recipient.is_some() {
+            return Ok(());
+        }
+        let others = members.iter().filter(|member| **member != self.sender);
+        if others.clone().next().is_none() {
+            let detail = format!(
+                "conversation {} has nobody else yet; name a recipient_id in its first message",
+                self.conversation
+            );
+            return Err(Problem::field("recipient_id", detail));
+        }
+        let channels: BTreeSet<Channel> = others.filter_map(Address::channel).collect();
+        channels.into_iter().try_for_each(|channel| self.fits(channel))
+    }
+
+    /// A text that a channel cannot carry is refused here, where the sender can still mend it.
+    fn fits(&self, channel: Channel) -> Result<(), Problem> {
+        let limit = text_limit(channel);
+        if limit.allows(&self.content) {
+            return Ok(());
+        }
+        let length = limit.measure(&self.content);
+        Err(Problem::field("content", format!("content has {length} characters; {channel} carries at most {limit}")))
+    }
+
+    /// The message with its id.
+    pub(crate) fn accept(self, message_id: MessageId) -> AcceptedMessage {
+        AcceptedMessage {
+            message_id,
+            conversation_id: self.conversation,
+            sender: self.sender,
+            recipient: self.recipient,
+            content: self.content,
+            file_id: self.file_id,
+        }
+    }
+}
+
+fn sender(named: Option<String>, user: &User) -> Result<Address, Problem> {
+    let Some(text) = named else { return Ok(user.address.clone()) };
+    let sender: Address = text.parse().map_err(|why| Problem::field("sender_id", format!("{why}")))?;
+    if sender.channel().is_some() {
+        return Err(Problem::field(
+            "sender_id",
+            "sender_id must be a user of this deployment, not a channel's address",
+        ));
+    }
+    if sender != user.address && user.role != Role::Service {
+        let detail = format!("this token is of {}; leave sender_id out, or use a token of a service", user.address);
+        return Err(Problem::new(Kind::NotTheSender, detail));
+    }
+    Ok(sender)
+}
+
+fn recipient(text: &str, connectors: &[Connector]) -> Result<Address, Problem> {
+    let recipient: Address = text.parse().map_err(|why| Problem::field("recipient_id", format!("{why}")))?;
+    if let Some(channel) = recipient.channel()
+        && connector_for(connectors, channel).is_none()
+    {
+        let configured: BTreeSet<&str> = connectors.iter().map(|connector| connector.channel.name()).collect();
+        let configured: Vec<&str> = configured.into_iter().collect();
+        let known = if configured.is_empty() { "none".to_owned() } else { configured.join(", ") };
+        let detail = format!("no connector speaks {channel}; configured channels: {known}");
+        return Err(Problem::field("recipient_id", detail));
+    }
+    Ok(recipient)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn ana(role: Role) -> User {
+        User { address: "ana".parse().unwrap(), role }
+    }
+
+    fn whatsapp() -> Vec<Connector> {
+        vec!["main=whatsapp".parse().unwrap()]
+    }
+
+    fn read(body: serde_json::Value) -> Result<Draft, Problem> {
+        Draft::read(body.to_string().as_bytes(), &ana(Role::User), &whatsapp())
+    }
+
+    fn shown(problem: &Problem) -> String {
+        format!("{problem:?}")
+    }
+
+    #[test]
+    fn what_old_clients_send_is_understood() {
+        let body = json!({"conversation_id": "c1", "content": "hi", "sender_id": "ana", "recipient_id": "bob", "file_id": null, "priority": 3});
+        let draft = read(body).unwrap();
+        assert_eq!((draft.sender.to_string(), draft.recipient.map(String::from)), ("ana".into(), Some("bob".into())));
+    }
+
+    #[rstest]
+    #[case(json!({"content": "hi"}), "conversation_id is missing")]
+    #[case(json!({"conversation_id": "a b", "content": "hi"}), "a conversation id is 1 to 128")]
+    #[case(json!({"conversation_id": "c", "content": ""}), "content has 0 bytes; it must have 1 to 10240")]
+    #[case(json!({"conversation_id": "c", "content": "é".repeat(5121)}), "content has 10242 bytes")]
+    #[case(json!({"conversation_id": "c", "content": "hi", "recipient_id": "whatsapp:55"}), "7 to 15 digits")]
+    #[case(json!({"conversation_id": "c", "content": "hi", "recipient_id": "pigeon:7"}), "unknown channel")]
+    #[case(json!({"conversation_id": "c", "content": "hi", "sender_id": "whatsapp:+5562998765432"}), "sender_id must be a user")]
+    fn a_wrong_field_is_named_with_what_is_expected(#[case] body: serde_json::Value, #[case] detail: &str) {
+        let problem = read(body).unwrap_err();
+        assert_eq!(problem.kind, Kind::InvalidRequest);
+        assert!(shown(&problem).contains(detail), "{problem:?}");
+        assert!(shown(&problem).contains("field: Some"), "{problem:?}");
+    }
+
+    #[test]
+    fn content_may_have_exactly_10240_bytes() {
+        assert!(read(json!({"conversation_id": "c", "content": "x".repeat(10_240), "recipient_id": "bob"})).is_ok());
+    }
+
+    #[test]
+    fn a_channel_without_a_connector_names_the_configured_ones() {
+        let body = br#"{"conversation_id":"c","content":"hi","recipient_id":"whatsapp:+5562998765432"}"#;
+        let problem = Draft::read(body, &ana(Role::User), &[]).unwrap_err();
+        assert!(shown(&problem).contains("no connector speaks whatsapp; configured channels: none"), "{problem:?}");
+        assert!(shown(&problem).contains("recipient_id"), "{problem:?}");
+    }
+
+    #[test]
+    fn only_a_service_may_send_as_somebody_else() {
+        let body = br#"{"conversation_id":"c","content":"hi","sender_id":"bob","recipient_id":"carol"}"#;
+        let problem = Draft::read(body, &ana(Role::User), &whatsapp()).unwrap_err();
+        assert_eq!(problem.kind, Kind::NotTheSender);
+        let draft = Draft::read(body, &ana(Role::Service), &whatsapp()).unwrap();
+        assert_eq!(draft.sender.to_string(), "bob");
+    }
+
+    #[test]
+    fn a_text_too_long_for_the_channel_is_refused_with_the_limit() {
+        let body =
+            |n| json!({"conversation_id": "c", "content": "é".repeat(n), "recipient_id": "whatsapp:+5562998765432"});
+        assert!(read(body(4096)).is_ok(), "characters are counted, not bytes");
+        let problem = read(body(4097)).unwrap_err();
+        assert!(shown(&problem).contains("whatsapp carries at most 4096 characters"), "{problem:?}");
+    }
+
+    #[test]
+    fn without_a_recipient_the_channels_of_all_members_set_the_limit() {
+        let members: BTreeSet<Address> =
+            ["ana", "whatsapp:+5562998765432"].iter().map(|m| m.parse().unwrap()).collect();
+        let draft = |n| read(json!({"conversation_id": "c", "content": "x".repeat(n)})).unwrap();
+        assert!(draft(4096).may_enter(&members).is_ok());
+        assert!(shown(&draft(4097).may_enter(&members).unwrap_err()).contains("4096"));
+    }
+
+    #[test]
+    fn a_conversation_begins_with_a_recipient_and_takes_only_members_then() {
+        let members = |texts: &[&str]| -> BTreeSet<Address> { texts.iter().map(|m| m.parse().unwrap()).collect() };
+        let without = read(json!({"conversation_id": "c", "content": "hi"})).unwrap();
+        let with = read(json!({"conversation_id": "c", "content": "hi", "recipient_id": "bob"})).unwrap();
+        assert!(with.may_enter(&members(&[])).is_ok());
+        for nobody_else in [members(&[]), members(&["ana"])] {
+            let problem = without.may_enter(&nobody_else).unwrap_err();
+            assert!(shown(&problem).contains("recipient_id"), "{problem:?}");
+        }
+        assert!(without.may_enter(&members(&["ana", "bob"])).is_ok());
+        assert_eq!(with.may_enter(&members(&["bob", "carol"])).unwrap_err().kind, Kind::NotAMember);
+    }
+}

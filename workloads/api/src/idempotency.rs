@@ -1,0 +1,115 @@
+//! What to do with a request that carries an `Idempotency-Key`. Pure.
+
+use axum::http::HeaderMap;
+use chat4all_message::MessageId;
+use chat4all_store::{Claim, ClaimState};
+use jiff::Timestamp;
+
+use crate::problem::{Kind, Problem};
+
+pub(crate) const HEADER: &str = "idempotency-key";
+const LONGEST_KEY: usize = 255;
+
+/// After so many seconds a claim that is still in flight has lost its maker: it answers within
+/// 11 s (the producer's bound) plus two calls of the store (8 s each).
+pub(crate) const DEAD_AFTER: i64 = 30;
+
+/// What a standing claim means for a request with the same key.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It was accepted: give the first answer again.
+    Replay(MessageId),
+    /// Its maker died over it. Go on with the same message id: should the record be in Kafka
+    /// already, the router writes the same rows again and makes the same deliveries, and the
+    /// ledger skips those that were sent.
+    TakeOver(MessageId),
+    /// It is refused.
+    Refuse(Problem),
+}
+
+/// The value of the header, if there is one.
+pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(HEADER) else { return Ok(None) };
+    let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
+    match value.to_str() {
+        Ok(text) if visible && (1..=LONGEST_KEY).contains(&text.len()) => Ok(Some(text.to_owned())),
+        _ => Err(Problem::field("Idempotency-Key", "Idempotency-Key must be 1 to 255 visible ASCII characters")),
+    }
+}
+
+pub(crate) fn step(standing: &Claim, fingerprint: &[u8; 32], now: Timestamp) -> Step {
+    if standing.fingerprint != *fingerprint {
+        let detail = "the first request with this Idempotency-Key had another body; use a new key for a new message";
+        return Step::Refuse(Problem::new(Kind::KeyReused, detail));
+    }
+    let age = now.duration_since(standing.since).as_secs();
+    match standing.state {
+        ClaimState::Accepted => Step::Replay(standing.message_id),
+        ClaimState::InFlight if age >= DEAD_AFTER => Step::TakeOver(standing.message_id),
+        ClaimState::InFlight => {
+            let detail = "the first request with this Idempotency-Key is still at work; ask again";
+            let wait = u64::try_from(DEAD_AFTER - age).unwrap_or(1).clamp(1, DEAD_AFTER as u64);
+            Step::Refuse(Problem::new(Kind::KeyInFlight, detail).retry_after(wait))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use jiff::SignedDuration;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn claim(state: ClaimState) -> Claim {
+        Claim { fingerprint: [1; 32], message_id: MessageId::now(), since: Timestamp::UNIX_EPOCH, state }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
+    }
+
+    #[test]
+    fn an_accepted_request_is_replayed_for_as_long_as_it_is_remembered() {
+        let claim = claim(ClaimState::Accepted);
+        assert_eq!(step(&claim, &[1; 32], at(80_000)), Step::Replay(claim.message_id));
+    }
+
+    #[rstest]
+    #[case(ClaimState::Accepted)]
+    #[case(ClaimState::InFlight)]
+    fn another_body_is_refused_whatever_became_of_the_first(#[case] state: ClaimState) {
+        let Step::Refuse(problem) = step(&claim(state), &[2; 32], at(100)) else { panic!() };
+        assert_eq!(problem.kind, Kind::KeyReused);
+    }
+
+    #[test]
+    fn a_claim_in_flight_is_left_alone_until_its_maker_must_be_dead() {
+        let claim = claim(ClaimState::InFlight);
+        for now in [-5, 0, 29] {
+            let Step::Refuse(problem) = step(&claim, &[1; 32], at(now)) else { panic!("at {now}") };
+            assert_eq!(problem.kind, Kind::KeyInFlight);
+        }
+        assert_eq!(step(&claim, &[1; 32], at(30)), Step::TakeOver(claim.message_id));
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("two words")]
+    #[case("tab\there")]
+    #[case("ação")]
+    fn a_key_of_other_characters_is_refused(#[case] text: &str) {
+        let mut headers = HeaderMap::new();
+        headers.insert(HEADER, HeaderValue::from_bytes(text.as_bytes()).unwrap());
+        assert!(key(&headers).is_err());
+    }
+
+    #[test]
+    fn a_key_has_at_most_255_characters() {
+        let headers = |n| HeaderMap::from_iter([(HEADER.parse().unwrap(), "k".repeat(n).parse().unwrap())]);
+        assert!(key(&headers(255)).unwrap().is_some());
+        assert!(key(&headers(256)).is_err());
+        assert_eq!(key(&HeaderMap::new()).unwrap(), None);
+    }
+}

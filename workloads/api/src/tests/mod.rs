@@ -1,0 +1,9 @@
+//! The API as its clients see it: requests through the whole router, on the in-memory store.
+
+mod accept;
+mod conversations;
+mod idempotency;
+mod kafka;
+mod login;
+mod operations;
+mod webhooks;

@@ -1,0 +1,272 @@
+//! Messages, deliveries and members in tables. A page walks the days of a conversation from the
+//! newest; within a day it reads one range of messages and the same range of deliveries.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::ready;
+
+use async_trait::async_trait;
+use chat4all_message::{AcceptedMessage, Address, ConversationId, Delivery, DeliveryTimes, Effort, MessageId};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use scylla::DeserializeRow;
+use scylla::serialize::row::SerializeRow;
+use scylla::statement::prepared::PreparedStatement;
+use scylla::value::{CqlDate, CqlTimestamp};
+use uuid::Uuid;
+
+use super::columns::{Bucket, Position, Unexpected, count, key, maybe_instant, message_id};
+use super::{CONCURRENCY, Cassandra};
+use crate::{Conversations, Cursor, Error, Page, PageRequest, Result, StoredDelivery, StoredMessage};
+
+#[async_trait]
+impl Conversations for Cassandra {
+    async fn members(&self, conversation: &ConversationId) -> Result<BTreeSet<Address>> {
+        let action = || format!("read the members of conversation {conversation}");
+        let rows: Vec<(String,)> = self.all(action, &self.statements.members, (conversation.as_str(),)).await?;
+        rows.into_iter().map(|(member,)| member.parse().map_err(|error| Error::new(action(), error))).collect()
+    }
+
+    async fn add_members(&self, conversation: &ConversationId, members: &[Address]) -> Result<()> {
+        let action = || format!("add members to conversation {conversation}");
+        let rows = members.iter().map(|member| (conversation.as_str(), member.to_string())).collect();
+        self.write_all(action, &self.statements.add_member, rows).await
+    }
+
+    async fn put_message(&self, message: &AcceptedMessage, deliveries: &[Delivery]) -> Result<()> {
+        let action = || format!("write message {}", message.message_id);
+        let (conversation, bucket, created_at, id) = key(&message.conversation_id, message.message_id);
+        let row = async {
+            let (sender, recipient) = (message.sender.to_string(), message.recipient.as_ref().map(Address::to_string));
+            let text = (&message.content, &message.file_id);
+            let values = (conversation, bucket, created_at, id, sender, recipient, text.0, text.1);
+            self.execute(action, &self.statements.put_message, values).await.map(drop)
+        };
+        let delivery = |delivery: &Delivery| {
+            let (recipient, connector) = (delivery.recipient.to_string(), delivery.connector.clone());
+            (conversation, bucket, created_at, id, delivery.reference.delivery_id.as_uuid(), recipient, connector)
+        };
+        let carried = self.write_all(action, &self.statements.put_delivery, deliveries.iter().map(delivery).collect());
+        let listed = async {
+            if !self.written_buckets.holds(&message.conversation_id, bucket.0) {
+                self.execute(action, &self.statements.put_bucket, (conversation, bucket)).await?;
+                self.written_buckets.add(&message.conversation_id, bucket.0);
+            }
+            Ok(())
+        };
+        futures::try_join!(row, carried, listed)?;
+        Ok(())
+    }
+
+    async fn page(&self, conversation: &ConversationId, request: &PageRequest) -> Result<Page> {
+        let nothing = Page { messages: Vec::new(), next: None };
+        let mut before = request.before.map(|cursor| Position::from(cursor.message_id));
+        if request.offset > 0 {
+            match self.skip(conversation, before, request.offset as usize).await? {
+                Some(last) => before = Some(last),
+                None => return Ok(nothing),
+            }
+        }
+        let limit = request.limit as usize;
+        let mut messages = self.newest(conversation, before, limit.saturating_add(1)).await?;
+        let more = messages.len() > limit;
+        messages.truncate(limit);
+        let next = messages.last().filter(|_| more).map(|last| Cursor { message_id: last.message_id });
+        Ok(Page { messages: self.with_deliveries(conversation, messages).await?, next })
+    }
+}
+
+impl Cassandra {
+    async fn write_all<V: SerializeRow + Send>(
+        &self,
+        action: impl Fn() -> String + Copy + Send + Sync,
+        statement: &PreparedStatement,
+        rows: Vec<V>,
+    ) -> Result<()> {
+        let writes = stream::iter(rows).map(|values| self.execute(action, statement, values));
+        writes.buffer_unordered(CONCURRENCY).try_for_each(|_| ready(Ok(()))).await
+    }
+
+    /// All rows, page by page of the driver.
+    pub(super) async fn all<R>(
+        &self,
+        action: impl Fn() -> String,
+        statement: &PreparedStatement,
+        values: impl SerializeRow,
+    ) -> Result<Vec<R>>
+    where
+        R: for<'f, 'm> scylla::deserialize::row::DeserializeRow<'f, 'm> + Send,
+    {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| Error::new(action(), source);
+        let pager = self.session.execute_iter(statement.clone(), values).await.map_err(|e| failed(e.into()))?;
+        let rows = pager.rows_stream::<R>().map_err(|e| failed(e.into()))?;
+        rows.try_collect().await.map_err(|e| failed(e.into()))
+    }
+
+    /// The days of a conversation that hold messages before this position, newest first, each with
+    /// the position before which its messages are wanted.
+    async fn slices(&self, conversation: &ConversationId, before: Option<Position>) -> Result<Vec<(Bucket, Position)>> {
+        let action = || format!("read the days of conversation {conversation}");
+        let newest = before.map_or(Bucket::LAST, Position::bucket);
+        let values = (conversation.as_str(), newest.date());
+        let days: Vec<(CqlDate,)> = self.all(action, &self.statements.buckets, values).await?;
+        let slice = |(day,): (CqlDate,)| {
+            let bucket = Bucket(day.0);
+            let end = before.filter(|position| position.bucket() == bucket).unwrap_or_else(|| bucket.end());
+            (bucket, end)
+        };
+        Ok(days.into_iter().map(slice).collect())
+    }
+
+    /// The position of the `count`th message before this one; `None` when there are fewer.
+    async fn skip(
+        &self,
+        conversation: &ConversationId,
+        before: Option<Position>,
+        count: usize,
+    ) -> Result<Option<Position>> {
+        let action = || format!("skip messages of conversation {conversation}");
+        let mut left = count;
+        for (bucket, end) in self.slices(conversation, before).await? {
+            let values = (
+                conversation.as_str(),
+                bucket.date(),
+                end.created_at,
+                end.message_id,
+                i32::try_from(left).unwrap_or(i32::MAX),
+            );
+            let ids: Vec<(Uuid,)> = self.all(action, &self.statements.message_ids, values).await?;
+            if let Some((id,)) = ids.get(left - 1) {
+                let id = message_id(*id).map_err(|error| Error::new(action(), error))?;
+                return Ok(Some(id.into()));
+            }
+            left -= ids.len();
+        }
+        Ok(None)
+    }
+
+    async fn newest(
+        &self,
+        conversation: &ConversationId,
+        before: Option<Position>,
+        most: usize,
+    ) -> Result<Vec<AcceptedMessage>> {
+        let action = || format!("read messages of conversation {conversation}");
+        let mut messages = Vec::new();
+        for (bucket, end) in self.slices(conversation, before).await? {
+            let wanted = i32::try_from(most - messages.len()).unwrap_or(i32::MAX);
+            let values = (conversation.as_str(), bucket.date(), end.created_at, end.message_id, wanted);
+            let rows: Vec<MessageRow> = self.all(action, &self.statements.messages, values).await?;
+            for row in rows {
+                messages.push(row.message(conversation).map_err(|source| Error::new(action(), source))?);
+            }
+            if messages.len() >= most {
+                break;
+            }
+        }
+        Ok(messages)
+    }
+
+    /// Reads the deliveries of messages that are in order, newest first, and without gaps.
+    async fn with_deliveries(
+        &self,
+        conversation: &ConversationId,
+        messages: Vec<AcceptedMessage>,
+    ) -> Result<Vec<StoredMessage>> {
+        let action = || format!("read deliveries of conversation {conversation}");
+        let mut ranges: BTreeMap<Bucket, (Position, Position)> = BTreeMap::new();
+        for message in &messages {
+            let position = Position::from(message.message_id);
+            ranges
+                .entry(position.bucket())
+                .and_modify(|(oldest, _)| *oldest = position)
+                .or_insert((position, position));
+        }
+        let ranges: Vec<Vec<DeliveryRow>> = stream::iter(ranges)
+            .map(|(bucket, (oldest, newest))| {
+                let (from, to) = ((oldest.created_at, oldest.message_id), (newest.created_at, newest.message_id));
+                let values = (conversation.as_str(), bucket.date(), from.0, from.1, to.0, to.1);
+                self.all(action, &self.statements.deliveries, values)
+            })
+            .buffer_unordered(CONCURRENCY)
+            .try_collect()
+            .await?;
+        let mut by_message: BTreeMap<Uuid, Vec<StoredDelivery>> = BTreeMap::new();
+        for row in ranges.into_iter().flatten() {
+            let message = row.message_id;
+            if let Some(delivery) = row.stored().map_err(|source| Error::new(action(), source))? {
+                by_message.entry(message).or_default().push(delivery);
+            }
+        }
+        let with = |message: AcceptedMessage| {
+            let deliveries = by_message.remove(&MessageId::as_uuid(message.message_id)).unwrap_or_default();
+            StoredMessage { message, deliveries }
+        };
+        Ok(messages.into_iter().map(with).collect())
+    }
+}
+
+#[derive(DeserializeRow)]
+struct MessageRow {
+    message_id: Uuid,
+    sender: String,
+    recipient: Option<String>,
+    content: String,
+    file_id: Option<String>,
+}
+
+impl MessageRow {
+    fn message(self, conversation: &ConversationId) -> std::result::Result<AcceptedMessage, Unexpected> {
+        Ok(AcceptedMessage {
+            message_id: message_id(self.message_id)?,
+            conversation_id: conversation.clone(),
+            sender: address("sender", &self.sender)?,
+            recipient: self.recipient.map(|recipient| address("recipient", &recipient)).transpose()?,
+            content: self.content,
+            file_id: self.file_id,
+        })
+    }
+}
+
+#[derive(DeserializeRow)]
+struct DeliveryRow {
+    message_id: Uuid,
+    delivery_id: Uuid,
+    recipient: Option<String>,
+    connector: Option<String>,
+    sent_at: Option<CqlTimestamp>,
+    delivered_at: Option<CqlTimestamp>,
+    read_at: Option<CqlTimestamp>,
+    failed_at: Option<CqlTimestamp>,
+    code: Option<String>,
+    reason: Option<String>,
+    dead_lettered_at: Option<CqlTimestamp>,
+    provider_id: Option<String>,
+    attempts: Option<i32>,
+    unknown_outcomes: Option<i32>,
+}
+
+impl DeliveryRow {
+    /// `None` where a state came before the router wrote the delivery; it will.
+    fn stored(self) -> std::result::Result<Option<StoredDelivery>, Unexpected> {
+        let (Some(recipient), Some(connector)) = (self.recipient, self.connector) else { return Ok(None) };
+        Ok(Some(StoredDelivery {
+            delivery_id: self.delivery_id.into(),
+            recipient: address("recipient", &recipient)?,
+            connector,
+            times: DeliveryTimes {
+                sent_at: maybe_instant("sent_at", self.sent_at)?,
+                delivered_at: maybe_instant("delivered_at", self.delivered_at)?,
+                read_at: maybe_instant("read_at", self.read_at)?,
+                failed_at: maybe_instant("failed_at", self.failed_at)?,
+            },
+            code: self.code,
+            reason: self.reason,
+            dead_lettered_at: maybe_instant("dead_lettered_at", self.dead_lettered_at)?,
+            provider_id: self.provider_id,
+            effort: Effort { attempts: count(self.attempts), unknown_outcomes: count(self.unknown_outcomes) },
+        }))
+    }
+}
+
+fn address(column: &'static str, text: &str) -> std::result::Result<Address, Unexpected> {
+    text.parse().map_err(|_| Unexpected::new(column, text))
+}

@@ -1,0 +1,173 @@
+//! Brings the schema of a keyspace to the version of this program. May be run again, and by
+//! several at once: one works, the others wait for it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use scylla::client::session::Session;
+use scylla::serialize::row::SerializeRow;
+use scylla::statement::unprepared::Statement;
+use scylla::value::{CqlTimestamp, Row};
+use tokio::time::{Instant, sleep};
+use tracing::info;
+use uuid::Uuid;
+
+use super::connect::{self, ConnectError, SCHEMA_REQUEST};
+use super::schema::{self, LATEST, MIGRATIONS, PART};
+use super::settings::{CassandraConfig, Keyspace, Replication};
+
+/// How long a lock stands when its owner died; renewed before each statement, which takes at most 60 s.
+const LOCK_SECONDS: i32 = 90;
+/// How long to wait for another migration: more than a dead one's lock stands.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// What a migration did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    /// The version before; `None` where there was no schema.
+    pub from: Option<i32>,
+    /// The version now.
+    pub to: i32,
+}
+
+/// The schema was not brought up to date. What was done stays, and the next run goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The store cannot be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Somebody with a newer program was here.
+    #[error(
+        "the schema of keyspace {keyspace} has version {found}, newer than the {known} that this program knows; use the version of Chat4All that made it, or a later one"
+    )]
+    NewerSchema {
+        /// The keyspace.
+        keyspace: String,
+        /// Its version.
+        found: i32,
+        /// The latest version that this program knows.
+        known: i32,
+    },
+    /// Another migration did not end.
+    #[error("another migration of keyspace {keyspace} has not ended within {} s; look at its logs, then run this one again", PATIENCE.as_secs())]
+    Locked {
+        /// The keyspace.
+        keyspace: String,
+    },
+    /// A step failed.
+    #[error("could not {action} in keyspace {keyspace}; mend the cause and run `chat4all migrate` again")]
+    Step {
+        /// The keyspace.
+        keyspace: String,
+        /// What was tried.
+        action: String,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Creates what is missing: the keyspace with this replication (an existing keyspace keeps its
+/// own), then each table. Waits until all nodes agree on each change.
+pub async fn migrate(config: &CassandraConfig, replication: &Replication) -> Result<Migrated, MigrateError> {
+    let session = connect::session(config).await?;
+    let migration = Run { session, keyspace: &config.keyspace };
+    let create =
+        format!("CREATE KEYSPACE IF NOT EXISTS \"{}\" WITH replication = {}", config.keyspace, replication.cql());
+    migration.change("create the keyspace", &create).await?;
+    let used = migration.session.use_keyspace(config.keyspace.as_str(), true).await;
+    used.map_err(|source| migration.failed("use the keyspace", source))?;
+    migration.change("create the table schema_lock", &schema::lock_table(lock_id(&config.keyspace))).await?;
+
+    let owner = Uuid::now_v7();
+    migration.lock(owner).await?;
+    let outcome = migration.bring_up_to_date(owner).await;
+    let unlocked = migration.unlock(owner).await;
+    let migrated = outcome?;
+    unlocked?;
+    info!(keyspace = %config.keyspace, from = migrated.from, to = migrated.to, "the schema is up to date");
+    Ok(migrated)
+}
+
+struct Run<'a> {
+    session: Session,
+    keyspace: &'a Keyspace,
+}
+
+impl Run<'_> {
+    async fn bring_up_to_date(&self, owner: Uuid) -> Result<Migrated, MigrateError> {
+        self.change("create the table schema_version", schema::VERSIONS_TABLE).await?;
+        let from = connect::version(&self.session, self.keyspace)
+            .await
+            .map_err(|source| self.failed("read the schema version", source))?;
+        if let Some(found) = from.filter(|found| *found > LATEST) {
+            return Err(MigrateError::NewerSchema { keyspace: self.keyspace.to_string(), found, known: LATEST });
+        }
+        for migration in MIGRATIONS.iter().filter(|m| Some(m.version) > from) {
+            for statement in migration.statements {
+                self.renew(owner).await?;
+                self.change(&format!("apply migration {}", migration.version), statement).await?;
+            }
+            let applied_at = CqlTimestamp(Timestamp::now().as_millisecond());
+            let insert = "INSERT INTO schema_version (part, version, applied_at) VALUES (?, ?, ?)";
+            self.write("write the schema version", insert, (PART, migration.version, applied_at)).await?;
+        }
+        Ok(Migrated { from, to: LATEST })
+    }
+
+    async fn lock(&self, owner: Uuid) -> Result<(), MigrateError> {
+        let deadline = Instant::now() + PATIENCE;
+        let claim = "INSERT INTO schema_lock (part, owner) VALUES (?, ?) IF NOT EXISTS USING TTL ?";
+        while !self.won("take the lock", claim, (PART, owner, LOCK_SECONDS)).await? {
+            if Instant::now() > deadline {
+                return Err(MigrateError::Locked { keyspace: self.keyspace.to_string() });
+            }
+            sleep(Duration::from_millis(250)).await;
+        }
+        Ok(())
+    }
+
+    async fn renew(&self, owner: Uuid) -> Result<(), MigrateError> {
+        let renew = "UPDATE schema_lock USING TTL ? SET owner = ? WHERE part = ? IF owner = ?";
+        if self.won("renew the lock", renew, (LOCK_SECONDS, owner, PART, owner)).await? {
+            Ok(())
+        } else {
+            Err(MigrateError::Locked { keyspace: self.keyspace.to_string() })
+        }
+    }
+
+    async fn unlock(&self, owner: Uuid) -> Result<(), MigrateError> {
+        self.won("release the lock", "DELETE FROM schema_lock WHERE part = ? IF owner = ?", (PART, owner))
+            .await
+            .map(drop)
+    }
+
+    /// Runs a conditional write; whether its condition held.
+    async fn won(&self, action: &str, text: &str, values: impl SerializeRow) -> Result<bool, MigrateError> {
+        let result = self.session.query_unpaged(text, values).await.map_err(|source| self.failed(action, source))?;
+        let rows = result.into_rows_result().map_err(|source| self.failed(action, source))?;
+        let row = rows.first_row::<Row>().map_err(|source| self.failed(action, source))?;
+        Ok(super::columns::applied(&row))
+    }
+
+    async fn write(&self, action: &str, text: &str, values: impl SerializeRow) -> Result<(), MigrateError> {
+        self.session.query_unpaged(text, values).await.map(drop).map_err(|source| self.failed(action, source))
+    }
+
+    /// Changes the schema; the driver waits until all nodes agree.
+    async fn change(&self, action: &str, text: &str) -> Result<(), MigrateError> {
+        let mut statement = Statement::new(text);
+        statement.set_request_timeout(Some(SCHEMA_REQUEST));
+        statement.set_is_idempotent(true);
+        self.session.query_unpaged(statement, ()).await.map(drop).map_err(|source| self.failed(action, source))
+    }
+
+    fn failed(&self, action: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> MigrateError {
+        MigrateError::Step { keyspace: self.keyspace.to_string(), action: action.to_owned(), source: source.into() }
+    }
+}
+
+/// The same for everybody who migrates this keyspace, and another for each keyspace.
+fn lock_id(keyspace: &Keyspace) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("chat4all:{keyspace}:schema_lock").as_bytes())
+}

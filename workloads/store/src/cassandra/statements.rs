@@ -1,0 +1,89 @@
+//! Every statement, prepared once. All of them may be repeated with the same effect, so the
+//! driver may try another node when a connection breaks.
+
+use scylla::client::session::Session;
+use scylla::errors::PrepareError;
+use scylla::statement::prepared::PreparedStatement;
+
+macro_rules! statements {
+    ($($(#[$why:meta])* $name:ident: $cql:expr;)+) => {
+        /// Prepared statements by name.
+        #[derive(Debug)]
+        pub(super) struct Statements {
+            $($(#[$why])* pub(super) $name: PreparedStatement,)+
+        }
+
+        impl Statements {
+            pub(super) async fn prepare(session: &Session) -> Result<Self, PrepareError> {
+                Ok(Self { $($name: prepare(session, $cql).await?,)+ })
+            }
+        }
+    };
+}
+
+async fn prepare(session: &Session, cql: &str) -> Result<PreparedStatement, PrepareError> {
+    let mut statement = session.prepare(cql).await?;
+    statement.set_is_idempotent(true);
+    Ok(statement)
+}
+
+statements! {
+    ping: "SELECT version FROM schema_version WHERE part = ? LIMIT 1";
+
+    members: "SELECT member FROM conversation_members WHERE conversation_id = ?";
+    add_member: "INSERT INTO conversation_members (conversation_id, member) VALUES (?, ?)";
+
+    put_message: "INSERT INTO messages
+        (conversation_id, bucket, created_at, message_id, sender, recipient, content, file_id)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    /// Names only the columns that follow from the message: what is known about its states stays.
+    put_delivery: "INSERT INTO deliveries
+        (conversation_id, bucket, created_at, message_id, delivery_id, recipient, connector)
+        VALUES (?, ?, ?, ?, ?, ?, ?)";
+    put_bucket: "INSERT INTO conversation_buckets (conversation_id, bucket) VALUES (?, ?)";
+
+    buckets: "SELECT bucket FROM conversation_buckets WHERE conversation_id = ? AND bucket <= ?";
+    messages: "SELECT message_id, sender, recipient, content, file_id FROM messages
+        WHERE conversation_id = ? AND bucket = ? AND (created_at, message_id) < (?, ?) LIMIT ?";
+    /// For skipping: without the contents.
+    message_ids: "SELECT message_id FROM messages
+        WHERE conversation_id = ? AND bucket = ? AND (created_at, message_id) < (?, ?) LIMIT ?";
+    deliveries: "SELECT message_id, delivery_id, recipient, connector, sent_at, delivered_at, read_at, failed_at,
+        code, reason, dead_lettered_at, provider_id, attempts, unknown_outcomes FROM deliveries
+        WHERE conversation_id = ? AND bucket = ? AND (created_at, message_id) >= (?, ?) AND (created_at, message_id) <= (?, ?)";
+
+    /// The event's own time decides which of two writes of a column stands, so that the order of
+    /// arrival does not matter. Values that an event does not tell are left unset.
+    sent: "UPDATE deliveries USING TIMESTAMP ?
+        SET sent_at = ?, provider_id = ?, attempts = ?, unknown_outcomes = ?
+        WHERE conversation_id = ? AND bucket = ? AND created_at = ? AND message_id = ? AND delivery_id = ?";
+    delivered: "UPDATE deliveries USING TIMESTAMP ? SET delivered_at = ?
+        WHERE conversation_id = ? AND bucket = ? AND created_at = ? AND message_id = ? AND delivery_id = ?";
+    read: "UPDATE deliveries USING TIMESTAMP ? SET read_at = ?
+        WHERE conversation_id = ? AND bucket = ? AND created_at = ? AND message_id = ? AND delivery_id = ?";
+    failed: "UPDATE deliveries USING TIMESTAMP ?
+        SET failed_at = ?, code = ?, reason = ?, dead_lettered_at = ?, attempts = ?, unknown_outcomes = ?
+        WHERE conversation_id = ? AND bucket = ? AND created_at = ? AND message_id = ? AND delivery_id = ?";
+
+    link: "INSERT INTO provider_ids (connector, provider_id, conversation_id, message_id, delivery_id)
+        VALUES (?, ?, ?, ?, ?)";
+    linked: "SELECT conversation_id, message_id, delivery_id FROM provider_ids
+        WHERE connector = ? AND provider_id = ?";
+    hold: "INSERT INTO held_statuses (connector, provider_id, at, event) VALUES (?, ?, ?, ?) USING TTL ?";
+    held: "SELECT at, event FROM held_statuses WHERE connector = ? AND provider_id = ?";
+    release: "DELETE FROM held_statuses WHERE connector = ? AND provider_id = ?";
+
+    ledger_entry: "SELECT attempts, unknown_outcomes, attempt, at, provider_id, not_before, code, reason
+        FROM ledger WHERE delivery_id = ?";
+    ledger_record: "INSERT INTO ledger
+        (delivery_id, attempts, unknown_outcomes, attempt, at, provider_id, not_before, code, reason)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+    claim: "INSERT INTO idempotency_keys (username, key, fingerprint, message_id, since, state)
+        VALUES (?, ?, ?, ?, ?, ?) IF NOT EXISTS USING TTL ?";
+    /// Conditional as well: mixed with plain writes, conditional ones may lose to an earlier clock.
+    settle: "UPDATE idempotency_keys USING TTL ? SET fingerprint = ?, message_id = ?, since = ?, state = ?
+        WHERE username = ? AND key = ? IF message_id = ?";
+    withdraw: "DELETE FROM idempotency_keys WHERE username = ? AND key = ?
+        IF message_id = ? AND since = ? AND state = ?";
+}

@@ -1,0 +1,304 @@
+//! The store of `chat4all dev` and of fast tests: the same semantics as Cassandra, in this
+//! process, gone with it. Knows no disk and no network.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use chat4all_message::{
+    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryId, DeliveryRef, DeliveryTimes, Effort,
+    MessageId, ProviderRef,
+};
+use jiff::Timestamp;
+
+use crate::{
+    Claim, ClaimState, Conversations, Cursor, HELD, HeldStatus, IdempotencyKeys, Ledger, LedgerEntry, Page,
+    PageRequest, REMEMBERED, RequestKey, Result, Statuses, Store, StoredDelivery, StoredMessage,
+};
+
+/// A store that forgets everything when it is dropped.
+#[derive(Debug, Default)]
+pub struct Memory {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    members: HashMap<ConversationId, BTreeSet<Address>>,
+    messages: HashMap<ConversationId, BTreeMap<MessageId, AcceptedMessage>>,
+    deliveries: HashMap<MessageId, BTreeMap<DeliveryId, Row>>,
+    links: HashMap<ProviderRef, DeliveryRef>,
+    held: HashMap<ProviderRef, Vec<Aging<HeldStatus>>>,
+    ledger: HashMap<DeliveryId, LedgerEntry>,
+    claims: HashMap<RequestKey, Aging<Claim>>,
+}
+
+impl Memory {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change is complete before a lock is let go, so a panic elsewhere spoils nothing.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A value with the moment it was written, for what is forgotten after a while.
+#[derive(Debug)]
+struct Aging<T> {
+    value: T,
+    written: Instant,
+}
+
+impl<T> Aging<T> {
+    fn new(value: T) -> Self {
+        Self { value, written: Instant::now() }
+    }
+
+    fn is_younger_than(&self, age: Duration) -> bool {
+        self.written.elapsed() < age
+    }
+}
+
+/// One column: of two values the one that happened later stands, of two at once the greater.
+#[derive(Debug)]
+struct Column<T>(Option<(Timestamp, T)>);
+
+impl<T> Default for Column<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Ord + Clone> Column<T> {
+    fn write(&mut self, at: Timestamp, value: Option<T>) {
+        if let Some(value) = value {
+            let candidate = Some((at, value));
+            if candidate > self.0 {
+                self.0 = candidate;
+            }
+        }
+    }
+
+    fn get(&self) -> Option<T> {
+        self.0.as_ref().map(|(_, value)| value.clone())
+    }
+}
+
+#[derive(Debug, Default)]
+struct Row {
+    carried: Option<(Address, String)>,
+    sent_at: Column<Timestamp>,
+    delivered_at: Column<Timestamp>,
+    read_at: Column<Timestamp>,
+    failed_at: Column<Timestamp>,
+    code: Column<String>,
+    reason: Column<String>,
+    dead_lettered_at: Column<Timestamp>,
+    provider_id: Column<String>,
+    attempts: Column<u32>,
+    unknown_outcomes: Column<u32>,
+}
+
+impl Row {
+    fn apply(&mut self, event: &DeliveryEvent, at: Timestamp) {
+        match event {
+            DeliveryEvent::Sent { provider_id, effort } => {
+                self.sent_at.write(at, Some(at));
+                self.provider_id.write(at, provider_id.clone());
+                self.write_effort(at, *effort);
+            }
+            DeliveryEvent::Delivered => self.delivered_at.write(at, Some(at)),
+            DeliveryEvent::Read => self.read_at.write(at, Some(at)),
+            DeliveryEvent::Failed { code, reason, effort, dead_lettered_at } => {
+                self.failed_at.write(at, Some(at));
+                self.code.write(at, Some(code.clone()));
+                self.reason.write(at, Some(reason.clone()));
+                self.dead_lettered_at.write(at, dead_lettered_at.map(to_millis));
+                self.write_effort(at, *effort);
+            }
+        }
+    }
+
+    fn write_effort(&mut self, at: Timestamp, effort: Option<Effort>) {
+        self.attempts.write(at, effort.map(|e| e.attempts));
+        self.unknown_outcomes.write(at, effort.map(|e| e.unknown_outcomes));
+    }
+
+    fn stored(&self, delivery_id: DeliveryId) -> Option<StoredDelivery> {
+        let (recipient, connector) = self.carried.clone()?;
+        Some(StoredDelivery {
+            delivery_id,
+            recipient,
+            connector,
+            times: DeliveryTimes {
+                sent_at: self.sent_at.get(),
+                delivered_at: self.delivered_at.get(),
+                read_at: self.read_at.get(),
+                failed_at: self.failed_at.get(),
+            },
+            code: self.code.get(),
+            reason: self.reason.get(),
+            dead_lettered_at: self.dead_lettered_at.get(),
+            provider_id: self.provider_id.get(),
+            effort: Effort {
+                attempts: self.attempts.get().unwrap_or_default(),
+                unknown_outcomes: self.unknown_outcomes.get().unwrap_or_default(),
+            },
+        })
+    }
+}
+
+/// The resolution that a real store keeps.
+fn to_millis(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
+}
+
+#[async_trait]
+impl Conversations for Memory {
+    async fn members(&self, conversation: &ConversationId) -> Result<BTreeSet<Address>> {
+        Ok(self.state().members.get(conversation).cloned().unwrap_or_default())
+    }
+
+    async fn add_members(&self, conversation: &ConversationId, members: &[Address]) -> Result<()> {
+        self.state().members.entry(conversation.clone()).or_default().extend(members.iter().cloned());
+        Ok(())
+    }
+
+    async fn put_message(&self, message: &AcceptedMessage, deliveries: &[Delivery]) -> Result<()> {
+        let mut state = self.state();
+        state.messages.entry(message.conversation_id.clone()).or_default().insert(message.message_id, message.clone());
+        let rows = state.deliveries.entry(message.message_id).or_default();
+        for delivery in deliveries {
+            rows.entry(delivery.reference.delivery_id).or_default().carried =
+                Some((delivery.recipient.clone(), delivery.connector.clone()));
+        }
+        Ok(())
+    }
+
+    async fn page(&self, conversation: &ConversationId, request: &PageRequest) -> Result<Page> {
+        let state = self.state();
+        let limit = request.limit as usize;
+        let end = request.before.map_or(Bound::Unbounded, |cursor| Bound::Excluded(cursor.message_id));
+        let mut messages: Vec<StoredMessage> = state
+            .messages
+            .get(conversation)
+            .into_iter()
+            .flat_map(|messages| messages.range((Bound::Unbounded, end)).rev())
+            .skip(request.offset as usize)
+            .take(limit.saturating_add(1))
+            .map(|(id, message)| StoredMessage { message: message.clone(), deliveries: state.deliveries_of(*id) })
+            .collect();
+        let more = messages.len() > limit;
+        messages.truncate(limit);
+        let next = messages.last().filter(|_| more).map(|last| Cursor { message_id: last.message.message_id });
+        Ok(Page { messages, next })
+    }
+}
+
+impl State {
+    fn deliveries_of(&self, message: MessageId) -> Vec<StoredDelivery> {
+        let rows = self.deliveries.get(&message).into_iter().flatten();
+        rows.filter_map(|(id, row)| row.stored(*id)).collect()
+    }
+}
+
+#[async_trait]
+impl Statuses for Memory {
+    async fn apply(&self, delivery: &DeliveryRef, event: &DeliveryEvent, at: Timestamp) -> Result<()> {
+        let mut state = self.state();
+        let rows = state.deliveries.entry(delivery.message_id).or_default();
+        rows.entry(delivery.delivery_id).or_default().apply(event, to_millis(at));
+        Ok(())
+    }
+
+    async fn link(&self, provider: &ProviderRef, delivery: &DeliveryRef) -> Result<()> {
+        self.state().links.insert(provider.clone(), delivery.clone());
+        Ok(())
+    }
+
+    async fn linked(&self, provider: &ProviderRef) -> Result<Option<DeliveryRef>> {
+        Ok(self.state().links.get(provider).cloned())
+    }
+
+    async fn hold(&self, provider: &ProviderRef, status: &HeldStatus) -> Result<()> {
+        let status = HeldStatus { at: to_millis(status.at), event: status.event.clone() };
+        let mut state = self.state();
+        let held = state.held.entry(provider.clone()).or_default();
+        held.retain(|other| other.value != status);
+        held.push(Aging::new(status));
+        Ok(())
+    }
+
+    async fn held(&self, provider: &ProviderRef) -> Result<Vec<HeldStatus>> {
+        let state = self.state();
+        let held = state.held.get(provider).into_iter().flatten();
+        Ok(held.filter(|status| status.is_younger_than(HELD)).map(|status| status.value.clone()).collect())
+    }
+
+    async fn release(&self, provider: &ProviderRef) -> Result<()> {
+        self.state().held.remove(provider);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Ledger for Memory {
+    async fn entry(&self, delivery: DeliveryId) -> Result<Option<LedgerEntry>> {
+        Ok(self.state().ledger.get(&delivery).cloned())
+    }
+
+    async fn record(&self, delivery: DeliveryId, entry: &LedgerEntry) -> Result<()> {
+        self.state().ledger.insert(delivery, entry.clone());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl IdempotencyKeys for Memory {
+    async fn claim(&self, key: &RequestKey, claim: &Claim) -> Result<Option<Claim>> {
+        let claim = Claim { since: to_millis(claim.since), ..claim.clone() };
+        let mut state = self.state();
+        let standing = state.claims.get(key).filter(|c| c.is_younger_than(REMEMBERED)).map(|c| c.value.clone());
+        match standing {
+            Some(standing) if standing != claim => Ok(Some(standing)),
+            _ => {
+                state.claims.insert(key.clone(), Aging::new(claim));
+                Ok(None)
+            }
+        }
+    }
+
+    async fn settle(&self, key: &RequestKey, claim: &Claim) -> Result<()> {
+        let claim = Claim { since: to_millis(claim.since), ..claim.clone() };
+        let mut state = self.state();
+        if let Some(standing) = state.claims.get_mut(key)
+            && standing.is_younger_than(REMEMBERED)
+            && standing.value.message_id == claim.message_id
+        {
+            *standing = Aging::new(claim);
+        }
+        Ok(())
+    }
+
+    async fn withdraw(&self, key: &RequestKey, claim: &Claim) -> Result<()> {
+        let since = to_millis(claim.since);
+        let mut state = self.state();
+        let ours = |c: &Claim| c.message_id == claim.message_id && c.since == since && c.state == ClaimState::InFlight;
+        if state.claims.get(key).is_some_and(|standing| ours(&standing.value)) {
+            state.claims.remove(key);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+}
