@@ -1,0 +1,265 @@
+//! Every setting with its environment variable, default and unit.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chat4all_connector::{BreakerPolicy, OnUnknownOutcome, RetryPolicy};
+use chat4all_kafka::KafkaConfig;
+use chat4all_message::{Channel, Connector, Topics};
+use chat4all_store::cassandra::{CassandraConfig, Keyspace, Replication};
+use clap::{Parser, Subcommand};
+use serde::de::DeserializeOwned;
+
+use crate::telemetry::LogFormat;
+
+/// Chat4All: a self-hosted messaging hub.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Args {
+    /// How log lines look.
+    #[arg(long, env = "LOG_FORMAT", default_value = "json", global = true)]
+    pub log_format: LogFormat,
+    /// What to be.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to be.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the HTTP API and take providers' webhooks.
+    Api(Api),
+    /// Store accepted messages, make deliveries, apply statuses.
+    Router(Router),
+    /// Carry deliveries to one provider account and read its webhooks.
+    Connector(Box<ConnectorArgs>),
+    /// Create the keyspace and bring its tables up to date.
+    Migrate(Migrate),
+    /// Stand in for the providers, strictly, with scripted faults; for development and tests.
+    Simulator(Simulator),
+    /// Everything in one process, for trying; keeps nothing.
+    Dev(Dev),
+    /// Read a password from standard input and print its hash for users.yaml.
+    HashPassword,
+}
+
+/// Where Kafka is.
+#[derive(Debug, clap::Args)]
+pub struct Kafka {
+    /// Brokers to begin with, host:port, separated by commas.
+    #[arg(long, env = "KAFKA_BOOTSTRAP_SERVERS")]
+    kafka_bootstrap_servers: String,
+    /// Stands before every topic and group name.
+    #[arg(long, env = "KAFKA_TOPIC_PREFIX", default_value = "")]
+    kafka_topic_prefix: String,
+    /// After how many milliseconds of silence a member's partitions go to others.
+    #[arg(long, env = "KAFKA_SESSION_TIMEOUT_MS", default_value = "10000",
+        value_parser = clap::value_parser!(u64).range(6000..=300_000))]
+    kafka_session_timeout_ms: u64,
+}
+
+impl Kafka {
+    /// The clients' settings.
+    pub fn config(&self) -> KafkaConfig {
+        KafkaConfig {
+            bootstrap_servers: self.kafka_bootstrap_servers.clone(),
+            session_timeout: Duration::from_millis(self.kafka_session_timeout_ms),
+        }
+    }
+
+    /// The topics' names.
+    pub fn topics(&self) -> Topics {
+        Topics::with_prefix(&self.kafka_topic_prefix)
+    }
+}
+
+/// Where the store is.
+#[derive(Debug, clap::Args)]
+pub struct Store {
+    /// Nodes to begin with, host:port, separated by commas.
+    #[arg(long, env = "STORE_CONTACT_POINTS", value_delimiter = ',', required = true)]
+    store_contact_points: Vec<String>,
+    /// The keyspace.
+    #[arg(long, env = "STORE_KEYSPACE")]
+    store_keyspace: Keyspace,
+}
+
+impl Store {
+    /// The driver's settings.
+    pub fn config(&self) -> CassandraConfig {
+        CassandraConfig { contact_points: self.store_contact_points.clone(), keyspace: self.store_keyspace.clone() }
+    }
+}
+
+/// How a workload lives and ends.
+#[derive(Debug, clap::Args)]
+pub struct Life {
+    /// Where to listen.
+    #[arg(long, env = "HTTP_LISTEN", default_value = "0.0.0.0:8080")]
+    pub http_listen: SocketAddr,
+    /// How many seconds a graceful stop may take; less than terminationGracePeriodSeconds.
+    #[arg(long, env = "SHUTDOWN_GRACE_SECONDS", default_value = "25",
+        value_parser = clap::value_parser!(u64).range(11..=3600))]
+    shutdown_grace_seconds: u64,
+}
+
+/// What leaving the consumer group and closing its client may take, of the grace.
+const LEAVING: Duration = Duration::from_secs(10);
+
+impl Life {
+    /// How long a graceful stop may take.
+    pub fn grace(&self) -> Duration {
+        Duration::from_secs(self.shutdown_grace_seconds)
+    }
+
+    /// How long records at work may take, so that there is time to leave the group.
+    pub fn drain(&self) -> Duration {
+        self.grace() - LEAVING
+    }
+}
+
+/// `chat4all api`.
+#[derive(Debug, clap::Args)]
+pub struct Api {
+    #[command(flatten)]
+    pub kafka: Kafka,
+    #[command(flatten)]
+    pub store: Store,
+    #[command(flatten)]
+    pub life: Life,
+    /// The connectors, name=channel, separated by commas; the first one of a channel carries it.
+    #[arg(long, env = "CONNECTORS", value_delimiter = ',')]
+    pub connectors: Vec<Connector>,
+    /// Folder with the files jwt-key and users.yaml.
+    #[arg(long, env = "AUTH_DIR", default_value = "/etc/chat4all/auth")]
+    pub auth_dir: PathBuf,
+    /// Folder with a folder for each connector, with its webhook's secrets.
+    #[arg(long, env = "WEBHOOKS_DIR", default_value = "/etc/chat4all/webhooks")]
+    pub webhooks_dir: PathBuf,
+}
+
+/// `chat4all router`.
+#[derive(Debug, clap::Args)]
+pub struct Router {
+    #[command(flatten)]
+    pub kafka: Kafka,
+    #[command(flatten)]
+    pub store: Store,
+    #[command(flatten)]
+    pub life: Life,
+    /// The connectors, name=channel, separated by commas; the first one of a channel carries it.
+    #[arg(long, env = "CONNECTORS", value_delimiter = ',')]
+    pub connectors: Vec<Connector>,
+}
+
+/// `chat4all connector`.
+#[derive(Debug, clap::Args)]
+pub struct ConnectorArgs {
+    #[command(flatten)]
+    pub kafka: Kafka,
+    #[command(flatten)]
+    pub store: Store,
+    #[command(flatten)]
+    pub life: Life,
+    /// The connector's name in the resource.
+    #[arg(long, env = "CONNECTOR_NAME")]
+    pub connector_name: String,
+    /// The channel it speaks.
+    #[arg(long, env = "CONNECTOR_CHANNEL")]
+    pub connector_channel: Channel,
+    /// Folder with the credentials, one file for each key of the Secret.
+    #[arg(long, env = "CONNECTOR_CREDENTIALS_DIR", default_value = "/etc/chat4all/credentials")]
+    pub connector_credentials_dir: PathBuf,
+    /// The provider's base URL, without version.
+    #[arg(long, env = "CONNECTOR_BASE_URL", default_value = "https://graph.facebook.com")]
+    pub connector_base_url: String,
+    /// spec.connectors[].account as JSON.
+    #[arg(long, env = "CONNECTOR_ACCOUNT")]
+    pub connector_account: String,
+    /// spec.connectors[].circuitBreaker as JSON.
+    #[arg(long, env = "CONNECTOR_CIRCUIT_BREAKER", value_parser = json::<BreakerPolicy>)]
+    pub connector_circuit_breaker: Option<BreakerPolicy>,
+    /// spec.connectors[].retry as JSON.
+    #[arg(long, env = "CONNECTOR_RETRY", value_parser = json::<RetryPolicy>)]
+    pub connector_retry: Option<RetryPolicy>,
+    /// How many milliseconds the provider may take for one answer.
+    #[arg(long, env = "CONNECTOR_REQUEST_TIMEOUT_MS", default_value = "10000",
+        value_parser = clap::value_parser!(u64).range(100..=300_000))]
+    pub connector_request_timeout_ms: u64,
+    /// Resend or Hold.
+    #[arg(long, env = "CONNECTOR_ON_UNKNOWN_OUTCOME", default_value = "Resend", value_parser = quoted::<OnUnknownOutcome>)]
+    pub connector_on_unknown_outcome: OnUnknownOutcome,
+}
+
+fn json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+/// A value that JSON would write in quotes.
+fn quoted<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(text.into()).map_err(|error| error.to_string())
+}
+
+/// `chat4all migrate`.
+#[derive(Debug, clap::Args)]
+pub struct Migrate {
+    #[command(flatten)]
+    pub store: Store,
+    /// The replication map for a keyspace that is not there yet, as JSON.
+    #[arg(long, env = "STORE_REPLICATION")]
+    pub store_replication: Replication,
+}
+
+/// `chat4all simulator`.
+#[derive(Debug, clap::Args)]
+pub struct Simulator {
+    /// Where to listen.
+    #[arg(long, env = "SIMULATOR_LISTEN", default_value = "0.0.0.0:8090")]
+    pub simulator_listen: SocketAddr,
+    /// The bearer token that callers must show.
+    #[arg(long, env = "SIMULATOR_ACCESS_TOKEN", hide_env_values = true)]
+    pub simulator_access_token: String,
+    /// Signs the webhooks.
+    #[arg(long, env = "SIMULATOR_APP_SECRET", hide_env_values = true)]
+    pub simulator_app_secret: String,
+    /// The phone number's id.
+    #[arg(long, env = "SIMULATOR_PHONE_NUMBER_ID", default_value = "106540352242922")]
+    pub simulator_phone_number_id: String,
+    /// Where webhooks go.
+    #[arg(long, env = "SIMULATOR_WEBHOOK_URL")]
+    pub simulator_webhook_url: String,
+}
+
+/// `chat4all dev`.
+#[derive(Debug, clap::Args)]
+pub struct Dev {
+    /// Where the API listens.
+    #[arg(long, env = "HTTP_LISTEN", default_value = "127.0.0.1:8080")]
+    pub http_listen: SocketAddr,
+    /// Where the simulator listens.
+    #[arg(long, env = "SIMULATOR_LISTEN", default_value = "127.0.0.1:8090")]
+    pub simulator_listen: SocketAddr,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory as _;
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn policies_are_read_as_the_operator_writes_them() {
+        let breaker =
+            r#"{"failureRatePercent":50,"minimumCalls":10,"windowSeconds":60,"openSeconds":30,"halfOpenCalls":3}"#;
+        assert_eq!(json::<BreakerPolicy>(breaker), Ok(BreakerPolicy::default()));
+        let retry = r#"{"maxAttempts":5,"initialBackoffMillis":1000,"maxBackoffMillis":16000}"#;
+        assert_eq!(json::<RetryPolicy>(retry), Ok(RetryPolicy::default()));
+        assert_eq!(quoted::<OnUnknownOutcome>("Hold"), Ok(OnUnknownOutcome::Hold));
+        assert!(quoted::<OnUnknownOutcome>("Forget").is_err());
+    }
+}

@@ -1,0 +1,31 @@
+//! The binary of every workload: `api`, `router`, `connector`, `migrate`, and for development
+//! `simulator` and `dev`. Here settings become types; what is done with them is in the crates.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod admin;
+mod args;
+mod run;
+mod signals;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    telemetry::start(args.log_format);
+    // Several TLS libraries are compiled in by dependencies; this one is ours.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        tracing::error!("a TLS provider was installed before ours");
+        return ExitCode::FAILURE;
+    }
+    match run::run(args.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{}", telemetry::with_causes(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! `chat4all api`.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use chat4all_api::{Config, Metrics};
+use chat4all_kafka::Producer;
+use prometheus_client::registry::Registry;
+
+use super::store::reach;
+use crate::args::Api;
+use crate::signals;
+
+pub async fn run(args: Api) -> Result<(), Box<dyn Error>> {
+    let grace = args.life.grace();
+    let shutdown = signals::shutdown(grace)?;
+    let mut registry = Registry::with_prefix("chat4all");
+    let metrics = Metrics::register(&mut registry);
+    let Some(store) = reach(&args.store.config(), &shutdown).await else { return Ok(()) };
+    let producer = Producer::connect(&args.kafka.config())?;
+    let config = Config {
+        listen: args.life.http_listen,
+        topics: args.kafka.topics(),
+        connectors: args.connectors,
+        auth_dir: args.auth_dir,
+        webhooks_dir: args.webhooks_dir,
+        shutdown_grace: grace,
+    };
+    chat4all_api::run(config, Arc::new(producer), store, metrics, Arc::new(registry), shutdown).await?;
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! `chat4all connector`.
+
+use std::error::Error;
+use std::time::Duration;
+
+use chat4all_channels::{ChannelConfig, open};
+use chat4all_connector::{Config, Connector, ConnectorMetrics};
+use chat4all_kafka::{ConsumerMetrics, Producer};
+use prometheus_client::registry::Registry;
+
+use super::router::FLUSH;
+use super::store::reach;
+use crate::admin::{self, Health};
+use crate::args::ConnectorArgs;
+use crate::signals;
+
+pub async fn run(args: ConnectorArgs) -> Result<(), Box<dyn Error>> {
+    let channel = open(
+        args.connector_channel,
+        &ChannelConfig {
+            connector: args.connector_name.clone(),
+            base_url: args.connector_base_url,
+            account: args.connector_account,
+            credentials_dir: args.connector_credentials_dir,
+        },
+    )?;
+    let shutdown = signals::shutdown(args.life.grace())?;
+    let mut registry = Registry::with_prefix("chat4all");
+    let consumer_metrics = ConsumerMetrics::register(&mut registry);
+    let metrics = ConnectorMetrics::register(&mut registry);
+    let health = Health::new(shutdown.clone());
+    admin::serve(args.life.http_listen, health.clone(), registry).await?;
+
+    let Some(store) = reach(&args.store.config(), &shutdown).await else { return Ok(()) };
+    let kafka = args.kafka.config();
+    let producer = Producer::connect(&kafka)?;
+    let config = Config {
+        name: args.connector_name,
+        topics: args.kafka.topics(),
+        breaker: args.connector_circuit_breaker.unwrap_or_default(),
+        retry: args.connector_retry.unwrap_or_default(),
+        on_unknown_outcome: args.connector_on_unknown_outcome,
+        request_timeout: Duration::from_millis(args.connector_request_timeout_ms),
+        drain: args.life.drain(),
+    };
+    let connector = Connector::new(config, channel, &kafka, producer.clone(), store, consumer_metrics, metrics)?;
+    health.watch(producer.clone(), connector.pulses());
+    connector.run(shutdown).await?;
+    producer.flush(FLUSH).await;
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! Each subcommand: opens what it needs and hands over to its crate.
+
+mod api;
+mod connector;
+mod dev;
+mod migrate;
+mod password;
+mod router;
+mod simulator;
+mod store;
+
+use std::error::Error;
+
+use crate::args::Command;
+
+/// Runs a subcommand to its end.
+pub fn run(command: Command) -> Result<(), Box<dyn Error>> {
+    if let Command::HashPassword = command {
+        return password::hash();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        match command {
+            Command::Api(args) => api::run(args).await,
+            Command::Router(args) => router::run(args).await,
+            Command::Connector(args) => connector::run(*args).await,
+            Command::Migrate(args) => migrate::run(args).await,
+            Command::Simulator(args) => simulator::run(args).await,
+            Command::Dev(args) => dev::run(args).await,
+            Command::HashPassword => password::hash(),
+        }
+    });
+    // Not waiting for a client library's thread that waits for a broker that is away.
+    runtime.shutdown_background();
+    outcome
+}

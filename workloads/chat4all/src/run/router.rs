@@ -1,0 +1,34 @@
+//! `chat4all router`.
+
+use std::error::Error;
+use std::time::Duration;
+
+use chat4all_kafka::{ConsumerMetrics, Producer};
+use chat4all_router::{Config, router};
+use prometheus_client::registry::Registry;
+
+use super::store::reach;
+use crate::admin::{self, Health};
+use crate::args::Router;
+use crate::signals;
+
+/// What a producer may take to flush at the end.
+pub const FLUSH: Duration = Duration::from_secs(5);
+
+pub async fn run(args: Router) -> Result<(), Box<dyn Error>> {
+    let shutdown = signals::shutdown(args.life.grace())?;
+    let mut registry = Registry::with_prefix("chat4all");
+    let metrics = ConsumerMetrics::register(&mut registry);
+    let health = Health::new(shutdown.clone());
+    admin::serve(args.life.http_listen, health.clone(), registry).await?;
+
+    let Some(store) = reach(&args.store.config(), &shutdown).await else { return Ok(()) };
+    let kafka = args.kafka.config();
+    let producer = Producer::connect(&kafka)?;
+    let config = Config { topics: args.kafka.topics(), connectors: args.connectors, drain: args.life.drain() };
+    let (router, pulse) = router(config, &kafka, producer.clone(), store, metrics)?;
+    health.watch(producer.clone(), vec![pulse]);
+    router.run(shutdown).await?;
+    producer.flush(FLUSH).await;
+    Ok(())
+}
