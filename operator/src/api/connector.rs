@@ -1,0 +1,230 @@
+//! What is said about one connector in the resource.
+
+use chat4all_message::Channel;
+use kube::KubeSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use super::workload::{Resources, SecretReference, two};
+
+/// A connector: the pods that deliver to one account of one provider.
+#[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Connector {
+    /// Name of the connector, unique in the cluster, at most 20 characters: lower-case letters,
+    /// digits and dashes, beginning with a letter. Part of the names of its topics, its Deployment
+    /// and its webhook, /webhooks/<name>.
+    #[schemars(length(max = 20))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')").message(
+        "spec.connectors[].name must be lower-case letters, digits and dashes, beginning with a letter, because topics and workloads are named after it; choose another name"
+    ))]
+    pub name: String,
+
+    /// The channel that it speaks: whatsapp.
+    #[schemars(schema_with = "channel")]
+    pub channel: Channel,
+
+    /// Secret in the same namespace with the provider's credentials. For whatsapp the keys
+    /// access-token (sends), app-secret (checks the signature of webhooks) and verify-token
+    /// (answers the handshake of the webhook). A changed Secret takes effect by itself.
+    pub credentials_secret_ref: SecretReference,
+
+    /// The account at the provider.
+    pub account: Account,
+
+    /// Where the provider's API is, without a version and without a slash at the end.
+    /// Default: https://graph.facebook.com.
+    #[serde(default = "default_base_url")]
+    #[schemars(length(max = 2048), regex(pattern = r"^https?://[^/\s?#@]+(/[^/\s?#]+)*$"))]
+    pub base_url: String,
+
+    /// Number of connector pods, 0 to 100 and at most spec.kafka.partitions. Default: 2.
+    #[serde(default = "two")]
+    #[schemars(range(min = 0, max = 100))]
+    pub replicas: i32,
+
+    /// CPU and memory of one connector pod.
+    #[serde(default)]
+    pub resources: Resources,
+
+    /// When the connector stops calling a provider that fails, and when it tries again. Messages
+    /// wait in Kafka meanwhile.
+    #[serde(default)]
+    pub circuit_breaker: CircuitBreaker,
+
+    /// How a delivery is tried again before it is given up and becomes a dead letter.
+    #[serde(default)]
+    pub retry: Retry,
+
+    /// Seconds to wait for the provider's answer, 1 to 120. Default: 10.
+    #[serde(default = "default_request_timeout")]
+    #[schemars(range(min = 1, max = 120))]
+    pub request_timeout_seconds: i32,
+
+    /// What to do when a call was made and its answer never came, so that nobody can know whether
+    /// the provider took the message. Resend sends it again: the recipient may get it twice. Hold
+    /// waits for a status from the provider and, if none comes, makes it a dead letter: the
+    /// recipient may not get it. Default: Resend.
+    #[serde(default)]
+    pub on_unknown_outcome: OnUnknownOutcome,
+}
+
+fn default_base_url() -> String {
+    "https://graph.facebook.com".to_owned()
+}
+
+fn default_request_timeout() -> i32 {
+    10
+}
+
+/// The channels that this version can speak, as a closed list in the schema.
+fn channel(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "enum": Channel::ALL.map(Channel::name)})
+}
+
+/// The account at the provider.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// Id of the business phone number at WhatsApp (not the number itself).
+    #[schemars(length(min = 1, max = 32), regex(pattern = "^[0-9]+$"))]
+    pub phone_number_id: String,
+
+    /// Version of the Graph API. Default: v25.0.
+    #[serde(default = "default_api_version")]
+    #[schemars(length(max = 10), regex(pattern = r"^v[0-9]+\.[0-9]+$"))]
+    pub api_version: String,
+}
+
+fn default_api_version() -> String {
+    "v25.0".to_owned()
+}
+
+/// When a connector stops calling a provider that fails.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CircuitBreaker {
+    /// Share of failed calls in the window that opens the breaker, 1 to 100 percent. Default: 50.
+    #[serde(default = "default_failure_rate")]
+    #[schemars(range(min = 1, max = 100))]
+    pub failure_rate_percent: i32,
+
+    /// Calls that the window must hold before the share counts, 1 to 10000. Default: 10.
+    #[serde(default = "default_minimum_calls")]
+    #[schemars(range(min = 1, max = 10000))]
+    pub minimum_calls: i32,
+
+    /// Length of the sliding window, 1 to 3600 seconds. Default: 60.
+    #[serde(default = "default_window")]
+    #[schemars(range(min = 1, max = 3600))]
+    pub window_seconds: i32,
+
+    /// How long the breaker stays open before trial calls, 1 to 3600 seconds. Default: 30.
+    #[serde(default = "default_open")]
+    #[schemars(range(min = 1, max = 3600))]
+    pub open_seconds: i32,
+
+    /// Trial calls that must succeed to close the breaker, 1 to 100. Default: 3.
+    #[serde(default = "default_half_open_calls")]
+    #[schemars(range(min = 1, max = 100))]
+    pub half_open_calls: i32,
+}
+
+impl Default for CircuitBreaker {
+    fn default() -> Self {
+        Self {
+            failure_rate_percent: default_failure_rate(),
+            minimum_calls: default_minimum_calls(),
+            window_seconds: default_window(),
+            open_seconds: default_open(),
+            half_open_calls: default_half_open_calls(),
+        }
+    }
+}
+
+fn default_failure_rate() -> i32 {
+    50
+}
+
+fn default_minimum_calls() -> i32 {
+    10
+}
+
+fn default_window() -> i32 {
+    60
+}
+
+fn default_open() -> i32 {
+    30
+}
+
+fn default_half_open_calls() -> i32 {
+    3
+}
+
+/// How a delivery is tried again.
+#[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[x_kube(validation = Rule::new("self.initialBackoffMillis <= self.maxBackoffMillis").message(
+    "spec.connectors[].retry.initialBackoffMillis must not be above maxBackoffMillis; lower it or raise maxBackoffMillis"
+).field_path(".initialBackoffMillis"))]
+#[serde(rename_all = "camelCase")]
+pub struct Retry {
+    /// Calls for one delivery before it is given up, 1 to 20. Default: 5.
+    #[serde(default = "default_max_attempts")]
+    #[schemars(range(min = 1, max = 20))]
+    pub max_attempts: i32,
+
+    /// Wait before the second call, 10 to 600000 milliseconds; doubled before each further call,
+    /// with jitter. What the provider asks for wins. Default: 1000.
+    #[serde(default = "default_initial_backoff")]
+    #[schemars(range(min = 10, max = 600000))]
+    pub initial_backoff_millis: i32,
+
+    /// The longest such wait, 10 to 600000 milliseconds. Default: 16000.
+    #[serde(default = "default_max_backoff")]
+    #[schemars(range(min = 10, max = 600000))]
+    pub max_backoff_millis: i32,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            max_attempts: default_max_attempts(),
+            initial_backoff_millis: default_initial_backoff(),
+            max_backoff_millis: default_max_backoff(),
+        }
+    }
+}
+
+fn default_max_attempts() -> i32 {
+    5
+}
+
+fn default_initial_backoff() -> i32 {
+    1000
+}
+
+fn default_max_backoff() -> i32 {
+    16000
+}
+
+/// What to do with a delivery whose outcome nobody can know.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[schemars(inline)]
+pub enum OnUnknownOutcome {
+    /// Send it again; the recipient may get it twice.
+    #[default]
+    Resend,
+    /// Wait for a status, else make it a dead letter; the recipient may not get it.
+    Hold,
+}
+
+impl OnUnknownOutcome {
+    /// The word that the connector reads.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Resend => "Resend",
+            Self::Hold => "Hold",
+        }
+    }
+}

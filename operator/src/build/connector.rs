@@ -1,0 +1,60 @@
+//! The Deployment of one connector.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{SecretVolumeSource, Volume};
+use serde::Serialize;
+
+use super::config;
+use super::pod::{self, ConfigHash, SECRET_FILE_MODE, Workload};
+use crate::model::{Connector, Model};
+use crate::names::Component;
+use crate::validate::ACCESS_TOKEN;
+
+/// Where the connector finds what it sends with.
+const CREDENTIALS_DIR: &str = "/etc/chat4all/credentials";
+
+pub(super) fn deployment(model: &Model, connector: &Connector, environment: &BTreeMap<String, String>) -> Deployment {
+    let keys = config::connector();
+    // What is said about one connector stands in its own Deployment, where a change rolls only it.
+    let own = config::literal([
+        ("CONNECTOR_NAME", connector.name.clone()),
+        ("CONNECTOR_CHANNEL", connector.channel.to_string()),
+        ("CONNECTOR_CREDENTIALS_DIR", CREDENTIALS_DIR.to_owned()),
+        ("CONNECTOR_BASE_URL", connector.base_url.clone()),
+        ("CONNECTOR_ACCOUNT", json(&connector.account)),
+        ("CONNECTOR_CIRCUIT_BREAKER", json(&connector.circuit_breaker)),
+        ("CONNECTOR_RETRY", json(&connector.retry)),
+        ("CONNECTOR_REQUEST_TIMEOUT_MS", connector.request_timeout.as_millis().to_string()),
+        ("CONNECTOR_ON_UNKNOWN_OUTCOME", connector.on_unknown_outcome.as_str().to_owned()),
+    ]);
+    let credentials = Volume {
+        name: "credentials".to_owned(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(connector.credentials.name.clone()),
+            items: Some(pod::items(&[ACCESS_TOKEN], str::to_owned)),
+            default_mode: Some(SECRET_FILE_MODE),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    pod::deployment(
+        model,
+        Workload {
+            part: Component::Connector(connector.name.clone()),
+            replicas: connector.replicas,
+            resources: &connector.resources,
+            env: [config::from_config_map(model, &keys), own].concat(),
+            volumes: vec![credentials],
+            mounts: vec![pod::mount("credentials", CREDENTIALS_DIR)],
+            hash: ConfigHash::default()
+                .with(config::values(environment, &keys))
+                .with([connector.credentials.content_hash.as_str()]),
+        },
+    )
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("plain data can be written as JSON")
+}

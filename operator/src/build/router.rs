@@ -1,0 +1,26 @@
+//! The routers' Deployment.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::Deployment;
+
+use super::config;
+use super::pod::{self, ConfigHash, Workload};
+use crate::model::Model;
+use crate::names::Component;
+
+pub(super) fn deployment(model: &Model, environment: &BTreeMap<String, String>) -> Deployment {
+    let keys = config::router();
+    pod::deployment(
+        model,
+        Workload {
+            part: Component::Router,
+            replicas: model.router.replicas,
+            resources: &model.router.resources,
+            env: config::from_config_map(model, &keys),
+            volumes: Vec::new(),
+            mounts: Vec::new(),
+            hash: ConfigHash::default().with(config::values(environment, &keys)),
+        },
+    )
+}

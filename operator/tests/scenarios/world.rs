@@ -1,0 +1,222 @@
+//! The world of an operator: an API server, a Kafka that does as it is told, and stand-ins for the
+//! controllers of Kubernetes that run Jobs and pods.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chat4all_operator::controller::{self, Setup};
+use chat4all_operator::kafka::{Error, Topics};
+use chat4all_operator::metrics::Metrics;
+use chat4all_operator::model::Topic;
+use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::api_server::ApiServer;
+
+pub const NAMESPACE: &str = "chat4all";
+
+/// A Kafka.
+#[derive(Clone, Default)]
+pub struct Kafka {
+    topics: Arc<Mutex<BTreeMap<String, i32>>>,
+    error: Arc<Mutex<Option<Error>>>,
+}
+
+impl Kafka {
+    pub fn fails(&self, error: Option<Error>) {
+        *self.error.lock().unwrap() = error;
+    }
+
+    pub fn topics(&self) -> BTreeMap<String, i32> {
+        self.topics.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Topics for Kafka {
+    async fn ensure(&self, _: &str, topics: &[Topic]) -> Result<usize, Error> {
+        if let Some(error) = self.error.lock().unwrap().clone() {
+            return Err(error);
+        }
+        self.topics.lock().unwrap().extend(topics.iter().map(|topic| (topic.name.clone(), topic.partitions)));
+        Ok(topics.len())
+    }
+}
+
+/// A running operator and what is around it.
+pub struct World {
+    pub api: ApiServer,
+    pub kafka: Kafka,
+    registry: Registry,
+    shutdown: CancellationToken,
+}
+
+impl World {
+    /// Starts an operator in an empty world.
+    pub fn new() -> Self {
+        Self::around(ApiServer::new())
+    }
+
+    /// Starts an operator in a world that exists.
+    pub fn around(api: ApiServer) -> Self {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let (kafka, shutdown) = (Kafka::default(), CancellationToken::new());
+        let setup = Setup {
+            client: api.client(),
+            namespace: None,
+            instance: Some("operator-0".into()),
+            topics: Arc::new(kafka.clone()),
+            metrics,
+        };
+        tokio::spawn(controller::run(setup, shutdown.clone(), || {}));
+        Self { api, kafka, registry, shutdown }
+    }
+
+    /// Ends the operator and leaves the rest.
+    pub async fn stop(self) -> ApiServer {
+        self.shutdown.cancel();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        self.api
+    }
+
+    /// A world with the sample and its Secrets, where everything runs.
+    pub async fn with_a_ready_cluster() -> Self {
+        let world = Self::new();
+        world.create_secrets();
+        world.api.put(sample());
+        world.kubernetes_runs_everything().await;
+        world.until("the cluster is ready", |w| w.condition("Ready").0 == "True").await;
+        world.is_quiet().await;
+        world
+    }
+
+    pub fn create_secrets(&self) {
+        self.api.put(secret("demo-auth", &["jwt-key", "users.yaml"]));
+        self.api.put(secret("demo-whatsapp", &["access-token", "app-secret", "verify-token"]));
+    }
+
+    /// Waits until something holds; the clock runs only while everything else waits.
+    pub async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        for _ in 0..2000 {
+            if holds(self) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{what}: not within 100 seconds; the cluster is {:#}", self.cluster());
+    }
+
+    /// Waits until nothing has been written for a while.
+    pub async fn is_quiet(&self) {
+        let mut before = usize::MAX;
+        while before != self.api.writes().len() {
+            before = self.api.writes().len();
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+    }
+
+    pub fn cluster(&self) -> Value {
+        self.api.get("chat4allclusters", NAMESPACE, "demo").unwrap_or(Value::Null)
+    }
+
+    /// Status, reason and message of a condition of the sample.
+    pub fn condition(&self, type_: &str) -> (String, String, String) {
+        condition(&self.cluster(), type_)
+    }
+
+    pub fn deployment(&self, name: &str) -> Option<Value> {
+        self.api.get("deployments", NAMESPACE, name)
+    }
+
+    pub fn metrics(&self) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        text
+    }
+
+    /// Plays the controllers of Kubernetes until nothing is left to run: Jobs complete, pods become
+    /// ready.
+    pub async fn kubernetes_runs_everything(&self) {
+        let mut idle = 0;
+        while idle < 20 {
+            idle = if self.kubernetes_takes_a_step() { 0 } else { idle + 1 };
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    fn kubernetes_takes_a_step(&self) -> bool {
+        let jobs = self.api.all("jobs").into_iter().filter(|job| job.get("status").is_none());
+        let behind = |d: &Value| d["status"]["observedGeneration"] != d["metadata"]["generation"];
+        let deployments = self.api.all("deployments").into_iter().filter(behind);
+        let mut stepped = false;
+        for job in jobs {
+            stepped = true;
+            self.set_status("jobs", &job, json!({"conditions": [{"type": "Complete", "status": "True"}]}));
+        }
+        for deployment in deployments {
+            stepped = true;
+            let replicas = &deployment["spec"]["replicas"];
+            let status = json!({
+                "observedGeneration": deployment["metadata"]["generation"],
+                "replicas": replicas, "updatedReplicas": replicas, "availableReplicas": replicas,
+            });
+            self.set_status("deployments", &deployment, status);
+        }
+        stepped
+    }
+
+    fn set_status(&self, plural: &str, object: &Value, status: Value) {
+        let meta = &object["metadata"];
+        let (namespace, name) = (meta["namespace"].as_str().unwrap(), meta["name"].as_str().unwrap());
+        self.api.edit(plural, namespace, name, |object| object["status"] = status);
+    }
+
+    /// The migration fails, long enough ago for the next attempt.
+    pub fn the_migration_fails(&self) {
+        for job in self.api.all("jobs") {
+            let failed = json!({"type": "Failed", "status": "True", "message": "no host available", "lastTransitionTime": "2026-01-01T00:00:00Z"});
+            self.set_status("jobs", &job, json!({"conditions": [failed]}));
+        }
+    }
+}
+
+/// Status, reason and message of a condition.
+pub fn condition(cluster: &Value, type_: &str) -> (String, String, String) {
+    let conditions = cluster["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    let found = conditions.into_iter().find(|c| c["type"] == type_).unwrap_or_default();
+    let text = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
+    (text("status"), text("reason"), text("message"))
+}
+
+/// The sample, as the API server would store it.
+pub fn sample() -> Value {
+    let mut sample: Value = serde_yaml::from_str(include_str!("../fixtures/cluster.yaml")).unwrap();
+    sample["metadata"].as_object_mut().unwrap().remove("generation");
+    sample
+}
+
+/// The sample under another name, beside it on the same engines.
+pub fn another(name: &str) -> Value {
+    let mut cluster = sample();
+    cluster["metadata"]["name"] = name.into();
+    cluster["metadata"]["uid"] = format!("uid-of-{name}").into();
+    cluster["metadata"]["creationTimestamp"] = "2026-01-02T00:00:00Z".into();
+    cluster["spec"]["kafka"]["topicPrefix"] = format!("{name}.").into();
+    cluster["spec"]["store"]["keyspace"] = name.replace('-', "_").into();
+    cluster["spec"]["api"]["service"] = json!({"type": "ClusterIP"});
+    cluster
+}
+
+pub fn secret(name: &str, keys: &[&str]) -> Value {
+    // Base64 of 40 letters.
+    let value = "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg=";
+    let data: BTreeMap<_, _> = keys.iter().map(|key| (*key, value)).collect();
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": {"name": name, "namespace": NAMESPACE}, "data": data,
+    })
+}
