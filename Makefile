@@ -1,0 +1,60 @@
+# What can be done with this repository; `make` alone lists it. Everything that is built or fetched lies in
+# CHAT4ALL_CACHE, outside the checkout. The scripts under e2e/ do the work and can be run by themselves.
+export CHAT4ALL_CACHE ?= $(HOME)/.cache/chat4all
+export CARGO_TARGET_DIR ?= $(CHAT4ALL_CACHE)/target
+export PATH := $(CHAT4ALL_CACHE)/bin:$(CHAT4ALL_CACHE)/tools/bin:$(PATH)
+
+# One selection of packages for all tests: cargo unites features per selection, and another one would
+# compile the dependencies once more.
+PACKAGES = --workspace --exclude chat4all-e2e
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help up down dev test lint unit integration charts e2e images cluster generate
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: ## a kind cluster with the sample in it, and a first message sent, delivered and read
+	@e2e/up.sh
+
+down: ## remove the cluster; the caches stay
+	@e2e/down.sh
+
+dev: ## everything in one process, without Docker or Kubernetes; keeps nothing
+	@e2e/prepare.sh build
+	@cargo run --locked -p chat4all -- dev
+
+test: ## every check and test: lint, unit, integration, charts, e2e
+	@e2e/phases.sh lint unit integration charts e2e
+
+lint: ## format, clippy, dependencies (that generated files are current is a unit test)
+	@e2e/prepare.sh build lint
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	@e2e/deny.sh
+
+unit: ## tests that need nothing but a compiler
+	@e2e/prepare.sh build
+	cargo test --locked $(PACKAGES)
+
+integration: ## tests on a real Kafka and Cassandra, which are started under Docker and then removed
+	@e2e/prepare.sh build
+	@e2e/integration.sh $(PACKAGES)
+
+charts: ## the Helm charts with good and bad values
+	@e2e/charts.sh
+
+e2e: cluster ## the tests that install, kill and count, on the cluster of `make cluster`
+	KUBECONFIG=$(CHAT4ALL_CACHE)/kubeconfig cargo test --locked --release -p chat4all-e2e -- --nocapture --test-threads=1
+
+images: ## the images of the programs and of the engines
+	@e2e/prepare.sh build cluster
+	@e2e/images/programs.sh
+	@e2e/images/engines.sh
+
+cluster: ## a kind cluster with the images loaded, and nothing installed in it
+	@e2e/cluster.sh
+
+generate: ## write what is made from the code: the CRD, in crds/ and in the chart
+	@e2e/generate.sh
