@@ -107,7 +107,7 @@ struct Delivery {
         ("offset" = Option<u32>, Query, description = "Messages to skip, at most 10,000; not together with cursor"),
     ),
     responses(
-        (status = 200, body = Messages),
+        (status = 200, body = Messages, description = "A page"),
         (status = 400, body = Document, description = "A parameter is wrong; `field` names it", content_type = "application/problem+json"),
         (status = 401, body = Document, description = "No valid token", content_type = "application/problem+json"),
         (status = 403, body = Document, description = "Not a member", content_type = "application/problem+json"),

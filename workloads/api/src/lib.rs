@@ -122,6 +122,9 @@ impl Api {
         metrics: Metrics,
         registry: Arc<Registry>,
     ) -> Result<Self, Error> {
+        for connector in &config.connectors {
+            metrics.watch_webhook(&connector.name);
+        }
         Ok(Self {
             topics: config.topics.clone(),
             connectors: config.connectors.clone(),

@@ -43,7 +43,7 @@ pub(crate) struct Token {
 #[utoipa::path(
     post, path = "/auth/token", tag = "auth", request_body = Credentials,
     responses(
-        (status = 200, body = Token),
+        (status = 200, body = Token, description = "A token"),
         (status = 400, body = Document, description = "A field is missing or has the wrong type", content_type = "application/problem+json"),
         (status = 401, body = Document, description = "The user name or the password is wrong", content_type = "application/problem+json"),
         (status = 503, body = Document, description = "Too many are logging in", content_type = "application/problem+json"),

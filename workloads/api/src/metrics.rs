@@ -64,7 +64,7 @@ impl Metrics {
             produce_failures: Family::default(),
             forged: Family::default(),
         };
-        let registry = registry.sub_registry_with_prefix("chat4all_api");
+        let registry = registry.sub_registry_with_prefix("api");
         registry.register("requests", "Answered requests by status class", metrics.requests.clone());
         registry.register("request_duration_seconds", "From the request to its answer", metrics.latency.clone());
         registry.register(
@@ -77,7 +77,15 @@ impl Metrics {
             "Webhooks refused because the provider did not sign them",
             metrics.forged.clone(),
         );
+        // Shown from the start as 0, so that the first failure is an increase that an alert sees.
+        for topic in ["messages", "inbound"] {
+            drop(metrics.produce_failures.get_or_create(&TopicLabels { topic }));
+        }
         metrics
+    }
+
+    pub(crate) fn watch_webhook(&self, connector: &str) {
+        drop(self.forged.get_or_create(&ConnectorLabels { connector: connector.to_owned() }));
     }
 
     pub(crate) fn produce_failed(&self, topic: &'static str) {

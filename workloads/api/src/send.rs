@@ -69,7 +69,7 @@ pub(crate) struct Accepted {
     post, path = "/v1/messages", tag = "messages", request_body = NewMessage, security(("bearer" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters; remembered for 24 hours")),
     responses(
-        (status = 202, body = Accepted, headers(("Idempotency-Replayed" = String, description = "`true` when this repeats the first answer"))),
+        (status = 202, body = Accepted, description = "Kafka has it", headers(("Idempotency-Replayed" = String, description = "`true` when this repeats the first answer"))),
         (status = 400, body = Document, description = "A field is wrong; `field` names it", content_type = "application/problem+json"),
         (status = 401, body = Document, description = "No valid token", content_type = "application/problem+json"),
         (status = 403, body = Document, description = "Not the sender, or not a member", content_type = "application/problem+json"),

@@ -220,7 +220,7 @@ pub(crate) fn open(journal: Arc<dyn Journal>, store: Arc<dyn Store>) -> (Arc<Api
         webhooks_dir: files.path().join("webhooks"),
         shutdown_grace: Duration::from_secs(2),
     };
-    let mut registry = Registry::default();
+    let mut registry = Registry::with_prefix("chat4all");
     let metrics = Metrics::register(&mut registry);
     let api = Api::open(&config, journal, store, metrics, Arc::new(registry)).unwrap();
     (Arc::new(api), config, files)

@@ -76,6 +76,18 @@ async fn requests_are_counted_by_route_template_and_status_class() {
 }
 
 #[tokio::test]
+async fn failures_are_counted_from_zero() {
+    let metrics = World::new().get("/metrics").await.text;
+    for line in [
+        "chat4all_api_produce_failures_total{topic=\"messages\"} 0",
+        "chat4all_api_produce_failures_total{topic=\"inbound\"} 0",
+        "chat4all_api_webhook_signature_failures_total{connector=\"main\"} 0",
+    ] {
+        assert!(metrics.lines().any(|l| l == line), "{line} not in {metrics}");
+    }
+}
+
+#[tokio::test]
 async fn the_description_names_the_routes_of_clients() {
     let description = World::new().get("/openapi.json").await.json();
     let paths: Vec<&str> = description["paths"].as_object().unwrap().keys().map(String::as_str).collect();
@@ -83,6 +95,12 @@ async fn the_description_names_the_routes_of_clients() {
     let accepted = &description["paths"]["/v1/messages"]["post"]["responses"]["202"];
     assert_eq!(accepted["content"]["application/json"]["schema"]["$ref"], "#/components/schemas/Accepted");
     assert_eq!(description["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+    for responses in
+        description["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values())
+    {
+        let described = |response: &serde_json::Value| response["description"].is_string();
+        assert!(responses["responses"].as_object().unwrap().values().all(described), "OpenAPI wants it: {responses}");
+    }
     for schema in ["Problem", "NewMessage", "Credentials", "Token", "Messages"] {
         assert!(description["components"]["schemas"][schema].is_object(), "{schema} in {description}");
     }
