@@ -17,7 +17,7 @@ impl Transport {
     pub fn refusal(self, reason: impl Into<String>) -> Refusal {
         match self {
             Transport::NotSent => Refusal::new(Kind::Unavailable, "chat4all:unreachable", reason),
-            Transport::OutcomeUnknown => Refusal::new(Kind::OutcomeUnknown, "chat4all:outcome-unknown", reason),
+            Transport::OutcomeUnknown => Refusal::new(Kind::OutcomeUnknown, "chat4all:unknown-outcome", reason),
         }
     }
 }

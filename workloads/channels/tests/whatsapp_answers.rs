@@ -246,7 +246,7 @@ fn calls_without_an_answer_differ_by_how_far_they_got() {
     let unknown = Transport::OutcomeUnknown.refusal("timed out after 10 s");
     assert_eq!((unknown.kind(), unknown.retry()), (Kind::OutcomeUnknown, Retry::ByPolicy));
     assert!(unsent.counts_for_breaker() && unknown.counts_for_breaker());
-    assert_eq!(unknown.to_string(), "timed out after 10 s (chat4all:outcome-unknown)");
+    assert_eq!(unknown.to_string(), "timed out after 10 s (chat4all:unknown-outcome)");
 }
 
 #[test]

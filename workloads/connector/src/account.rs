@@ -110,17 +110,15 @@ impl Account {
         self.moved.notify_waiters();
     }
 
-    /// Does something with the door, then shows where it stands.
+    /// Does something with the door, then shows where it stands; under the lock, so that of two
+    /// changes the later one is shown last.
     fn with_door<T>(&self, work: impl FnOnce(&mut Door, Instant) -> T) -> T {
+        let mut door = self.door.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let now = Instant::now();
-        let (result, told, was) = {
-            let mut door = self.door.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let result = work(&mut door, now);
-            let paused = door.pause.as_ref().is_some_and(|pause| now < pause.until);
-            let told = (door.breaker.state(), paused);
-            (result, told, std::mem::replace(&mut door.told, told))
-        };
-        if told != was {
+        let result = work(&mut door, now);
+        let paused = door.pause.as_ref().is_some_and(|pause| now < pause.until);
+        let told = (door.breaker.state(), paused);
+        if told != std::mem::replace(&mut door.told, told) {
             tracing::info!(connector = self.connector, breaker = name(told.0), paused = told.1, "account");
             self.show(told.0, told.1);
             self.moved.notify_waiters();

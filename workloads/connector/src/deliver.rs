@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use crate::Config;
 use crate::account::Account;
 use crate::metrics::{Call as CallLabels, ConnectorMetrics, Labels};
+use crate::policy::UNKNOWN_OUTCOME;
 use crate::provider::Provider;
 use crate::step::{self, Step};
 use crate::verdict::{Call, Verdict, judge};
@@ -47,7 +48,7 @@ impl Deliverer {
         // In a row, for this recipient: kept in memory, since a lost count only means a shorter pause.
         let mut recipient_refusals = 0;
         loop {
-            match step::next(entry.as_ref(), self.config.on_unknown_outcome) {
+            match step::next(entry.as_ref(), self.config.on_unknown_outcome, self.config.retry.max_attempts) {
                 Step::Call { at, effort } => {
                     if entry.as_ref().is_some_and(|e| effort.unknown_outcomes > e.effort.unknown_outcomes) {
                         self.count_unknown();
@@ -60,19 +61,21 @@ impl Deliverer {
                 Step::HoldBack { effort } => {
                     self.count_unknown();
                     let outcome = Outcome::Failed {
-                        code: "chat4all:unknown-outcome".into(),
-                        reason: "the provider was called and its answer is not known; not sent again, as onUnknownOutcome: Hold says".into(),
+                        code: UNKNOWN_OUTCOME.into(),
+                        reason: "the provider was called and nobody knows its answer; it may have taken the message"
+                            .into(),
                     };
                     entry = Some(self.write_down(delivery, effort, outcome).await);
                 }
-                Step::TellSent { provider_id, effort } => {
-                    return self.tell(delivery, DeliveryEvent::Sent { provider_id, effort: Some(effort) }, lease).await;
+                Step::TellSent { at, provider_id, effort } => {
+                    let event = DeliveryEvent::Sent { provider_id, effort: Some(effort) };
+                    return self.tell(delivery, at, event, lease).await;
                 }
-                Step::TellFailed { code, reason, effort } => {
+                Step::TellFailed { at, code, reason, effort } => {
                     self.dead_letter(record, &code, &reason, effort.attempts, lease).await?;
                     let dead_lettered_at = Some(Timestamp::now());
                     let event = DeliveryEvent::Failed { code, reason, effort: Some(effort), dead_lettered_at };
-                    return self.tell(delivery, event, lease).await;
+                    return self.tell(delivery, at, event, lease).await;
                 }
             }
         }
@@ -132,11 +135,12 @@ impl Deliverer {
         entry
     }
 
-    /// Produces the delivery's status.
-    async fn tell(&self, delivery: &Delivery, event: DeliveryEvent, lease: &Lease) -> Result<(), Ended> {
+    /// Produces the delivery's status, with the instant that the ledger knows: told again, it must not
+    /// look as if it had happened later than what came after it.
+    async fn tell(&self, delivery: &Delivery, at: Timestamp, event: DeliveryEvent, lease: &Lease) -> Result<(), Ended> {
         let outcome = if matches!(event, DeliveryEvent::Failed { .. }) { "failed" } else { "sent" };
         let subject = Subject::Delivery { delivery: delivery.reference.clone(), connector: self.config.name.clone() };
-        let update = StatusUpdate { subject, at: Timestamp::now(), event, correlation: None };
+        let update = StatusUpdate { subject, at, event, correlation: None };
         produce_status(&self.producer, &self.config.topics.status_updates(), &update, lease).await?;
         let labels = CallLabels { connector: self.config.name.clone(), outcome };
         self.metrics.deliveries.get_or_create(&labels).inc();

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat4all_channels::Channel;
-use chat4all_kafka::{Consumer, ConsumerMetrics, Gate, KafkaConfig, Limits, Producer, Pulse, Settings, gate};
+use chat4all_kafka::{Consumer, ConsumerMetrics, Gate, Handler, KafkaConfig, Limits, Producer, Pulse, Settings, gate};
 use chat4all_message::Topics;
 use chat4all_store::Ledger;
 use tokio_util::sync::CancellationToken;
@@ -130,14 +130,23 @@ impl Connector {
         vec![self.outbound.pulse(), self.inbound.pulse()]
     }
 
-    /// Carries deliveries until `shutdown`; then finishes the calls at work and leaves.
+    /// Carries deliveries until `shutdown`; then finishes the calls at work and leaves. When one of its
+    /// loops cannot go on, the other one leaves, too.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
-        let tending = shutdown.clone();
+        let stop = shutdown.child_token();
+        let consume = async {
+            let (outbound, inbound) = tokio::join!(until_end(self.outbound, &stop), until_end(self.inbound, &stop));
+            outbound.and(inbound)
+        };
         let account = self.account;
-        let tend = async move { tending.run_until_cancelled(account.tend()).await };
-        let consume = async { tokio::try_join!(self.outbound.run(shutdown.clone()), self.inbound.run(shutdown)) };
-        let (_, consumed) = tokio::join!(tend, consume);
-        consumed?;
-        Ok(())
+        let (_, consumed) = tokio::join!(stop.run_until_cancelled(account.tend()), consume);
+        Ok(consumed?)
     }
+}
+
+/// Runs a consumer; its end is everybody's end.
+async fn until_end<H: Handler>(consumer: Consumer<H>, stop: &CancellationToken) -> Result<(), chat4all_kafka::Error> {
+    let outcome = consumer.run(stop.clone()).await;
+    stop.cancel();
+    outcome
 }

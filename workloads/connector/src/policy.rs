@@ -31,6 +31,9 @@ impl RetryPolicy {
     }
 }
 
+/// The code of a delivery that failed because nobody knows whether the provider took it.
+pub(crate) const UNKNOWN_OUTCOME: &str = "chat4all:unknown-outcome";
+
 /// What to do with a delivery when nobody knows whether the provider took it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub enum OnUnknownOutcome {

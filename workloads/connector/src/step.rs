@@ -13,14 +13,15 @@ pub(crate) enum Step {
     Call { at: Timestamp, effort: Effort },
     /// A call was begun and its answer is not known; nothing more will be done.
     HoldBack { effort: Effort },
-    /// It is done; tell of it (again).
-    TellSent { provider_id: Option<String>, effort: Effort },
-    /// It is given up; tell of it (again).
-    TellFailed { code: String, reason: String, effort: Effort },
+    /// It was done at `at`; tell of it (again).
+    TellSent { at: Timestamp, provider_id: Option<String>, effort: Effort },
+    /// It was given up at `at`; tell of it (again).
+    TellFailed { at: Timestamp, code: String, reason: String, effort: Effort },
 }
 
-/// The next step for this entry.
-pub(crate) fn next(entry: Option<&LedgerEntry>, on_unknown: OnUnknownOutcome) -> Step {
+/// The next step for this entry. A call without an answer counts as an attempt: else a delivery over
+/// which the process dies would be sent again with every restart.
+pub(crate) fn next(entry: Option<&LedgerEntry>, on_unknown: OnUnknownOutcome, max_attempts: u32) -> Step {
     let Some(LedgerEntry { effort, attempt }) = entry.cloned() else {
         return Step::Call { at: Timestamp::MIN, effort: Effort::default() };
     };
@@ -28,13 +29,13 @@ pub(crate) fn next(entry: Option<&LedgerEntry>, on_unknown: OnUnknownOutcome) ->
         Attempt::Attempting { .. } => {
             let effort = Effort { unknown_outcomes: effort.unknown_outcomes + 1, ..effort };
             match on_unknown {
-                OnUnknownOutcome::Resend => Step::Call { at: Timestamp::MIN, effort },
-                OnUnknownOutcome::Hold => Step::HoldBack { effort },
+                OnUnknownOutcome::Resend if effort.attempts < max_attempts => Step::Call { at: Timestamp::MIN, effort },
+                OnUnknownOutcome::Resend | OnUnknownOutcome::Hold => Step::HoldBack { effort },
             }
         }
-        Attempt::Ended { outcome, .. } => match outcome {
-            Outcome::Sent { provider_id } => Step::TellSent { provider_id, effort },
-            Outcome::Failed { code, reason } => Step::TellFailed { code, reason, effort },
+        Attempt::Ended { at, outcome } => match outcome {
+            Outcome::Sent { provider_id } => Step::TellSent { at, provider_id, effort },
+            Outcome::Failed { code, reason } => Step::TellFailed { at, code, reason, effort },
             Outcome::Retry { not_before, .. } => Step::Call { at: not_before, effort },
         },
     }
@@ -43,6 +44,10 @@ pub(crate) fn next(entry: Option<&LedgerEntry>, on_unknown: OnUnknownOutcome) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn next(entry: Option<&LedgerEntry>, on_unknown: OnUnknownOutcome) -> Step {
+        super::next(entry, on_unknown, 2)
+    }
 
     const ONE: Effort = Effort { attempts: 1, unknown_outcomes: 0 };
 
@@ -73,6 +78,14 @@ mod tests {
         let counted = Effort { attempts: 1, unknown_outcomes: 1 };
         assert_eq!(next(begun.as_ref(), OnUnknownOutcome::Resend), Step::Call { at: Timestamp::MIN, effort: counted });
         assert_eq!(next(begun.as_ref(), OnUnknownOutcome::Hold), Step::HoldBack { effort: counted });
+    }
+
+    #[test]
+    fn the_last_attempt_without_an_outcome_is_not_followed_by_another() {
+        let effort = Effort { attempts: 2, unknown_outcomes: 1 };
+        let begun = LedgerEntry { effort, attempt: Attempt::Attempting { since: Timestamp::UNIX_EPOCH } };
+        let effort = Effort { attempts: 2, unknown_outcomes: 2 };
+        assert_eq!(next(Some(&begun), OnUnknownOutcome::Resend), Step::HoldBack { effort });
     }
 
     #[test]

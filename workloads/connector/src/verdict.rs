@@ -8,7 +8,7 @@ use chat4all_store::Outcome;
 use jiff::Timestamp;
 
 use crate::breaker::Health;
-use crate::policy::{OnUnknownOutcome, RetryPolicy};
+use crate::policy::{OnUnknownOutcome, RetryPolicy, UNKNOWN_OUTCOME};
 
 /// What a call came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +71,10 @@ pub(crate) fn judge(answer: Answer, call: &Call<'_>) -> Verdict {
                 OnUnknownOutcome::Resend => {
                     (again_or_failed(&refusal, effort.attempts, call.retry.max_attempts, call), effort)
                 }
-                OnUnknownOutcome::Hold => (failed(&refusal), effort),
+                OnUnknownOutcome::Hold => {
+                    let reason = refusal.reason().to_owned();
+                    (Outcome::Failed { code: UNKNOWN_OUTCOME.to_owned(), reason }, effort)
+                }
             }
         }
     };
@@ -195,11 +198,11 @@ mod tests {
     #[test]
     fn an_unknown_outcome_is_counted_and_resent_or_held_by_policy() {
         let retry = RetryPolicy::default();
-        let unknown = || Answer::Refused(Refusal::new(Kind::OutcomeUnknown, "chat4all:no-answer", "no answer"));
+        let unknown = || Answer::Refused(Refusal::new(Kind::OutcomeUnknown, "chat4all:http-200", "no JSON"));
         let resent = judge(unknown(), &call(0, &retry, OnUnknownOutcome::Resend));
         assert!(matches!(resent.outcome, Outcome::Retry { .. }));
         let held = judge(unknown(), &call(0, &retry, OnUnknownOutcome::Hold));
-        assert!(matches!(held.outcome, Outcome::Failed { .. }));
+        assert!(matches!(&held.outcome, Outcome::Failed { code, .. } if code == UNKNOWN_OUTCOME));
         for verdict in [resent, held] {
             assert_eq!(verdict.effort, Effort { attempts: 1, unknown_outcomes: 1 });
             assert_eq!(verdict.health, Health::Unwell);

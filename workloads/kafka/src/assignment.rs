@@ -120,10 +120,6 @@ impl Assignment {
         self.owned.keys().cloned().collect()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.owned.is_empty()
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.owned.len()
     }

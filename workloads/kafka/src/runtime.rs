@@ -108,15 +108,6 @@ struct Drain {
     deadline: Instant,
 }
 
-/// Where the loop is on its way out.
-enum Stage {
-    Consuming,
-    /// Nothing new is begun; what runs may finish until then.
-    Finishing(Instant),
-    /// The subscription is given up; the group's answer revokes what is owned.
-    Leaving(Instant),
-}
-
 impl<H: Handler> Consumer<H> {
     /// A consumer that joins its group when it is run.
     pub fn new(
@@ -161,6 +152,10 @@ impl<H: Handler> Consumer<H> {
             .subscribe(&topics)
             .map_err(|source| Error::Subscribe { topics: self.settings.topics.clone(), source })?;
         let outcome = self.consume(shutdown).await;
+        // After an error there may be handlers at work: they end before their partitions are somebody else's.
+        self.running.shutdown().await;
+        self.assignment = Assignment::default();
+        self.show();
         self.pulse.set_joined(false);
         self.leave().await;
         outcome
@@ -170,7 +165,8 @@ impl<H: Handler> Consumer<H> {
         let client = self.member.client.clone();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut stage = Stage::Consuming;
+        // From the shutdown on: nothing new is begun, and what runs may finish until then.
+        let mut stopping: Option<Instant> = None;
         loop {
             tokio::select! {
                 // Completions come first: they make room, and what is done is never held up by what is new.
@@ -181,11 +177,16 @@ impl<H: Handler> Consumer<H> {
                         self.finish(finished)?;
                     }
                 }
-                Some(rebalance) = self.member.rebalances.recv() => self.rebalance(rebalance)?,
+                Some(rebalance) = self.member.rebalances.recv() => {
+                    self.rebalance(rebalance)?;
+                    if stopping.is_some() {
+                        self.end(&self.assignment.ids());
+                    }
+                }
                 () = self.gate.moved() => self.repause(),
                 _ = tick.tick() => self.store(),
-                () = shutdown.cancelled(), if matches!(stage, Stage::Consuming) => {
-                    stage = Stage::Finishing(Instant::now() + self.settings.drain);
+                () = shutdown.cancelled(), if stopping.is_none() => {
+                    stopping = Some(Instant::now() + self.settings.drain);
                     self.end(&self.assignment.ids());
                 }
                 message = client.recv() => {
@@ -199,20 +200,32 @@ impl<H: Handler> Consumer<H> {
             }
             self.pulse.beat();
             self.settle_drains()?;
-            stage = match stage {
-                Stage::Finishing(deadline) if self.drains.is_empty() && self.finished_by(deadline) => {
-                    self.store();
-                    self.member.client.unsubscribe();
-                    Stage::Leaving(Instant::now() + LEAVE)
-                }
-                Stage::Leaving(deadline) if self.assignment.is_empty() || Instant::now() >= deadline => return Ok(()),
-                other => other,
-            };
+            if let Some(deadline) = stopping
+                && self.finished(deadline)
+            {
+                self.store();
+                return Ok(());
+            }
         }
     }
 
-    fn finished_by(&self, deadline: Instant) -> bool {
-        self.assignment.idle(&self.assignment.ids()) || Instant::now() >= deadline
+    /// Whether no handler is at work any more; sees to it after the deadline.
+    fn finished(&mut self, deadline: Instant) -> bool {
+        if Instant::now() >= deadline {
+            self.cut_off();
+        }
+        self.drains.is_empty() && self.assignment.idle(&self.assignment.ids())
+    }
+
+    /// Ends the handlers that are late, before their partitions can be somebody else's.
+    fn cut_off(&mut self) {
+        for (id, owned) in self.assignment.iter_mut().filter(|(_, owned)| owned.running > 0) {
+            if !owned.fence.is_cancelled() {
+                tracing::warn!(topic = %id.topic, partition = id.partition, running = owned.running,
+                    "cut off records at work; the partition's next owner repeats them");
+                owned.fence.cancel();
+            }
+        }
     }
 
     /// A record or an error came from Kafka. The client mends what can be mended by itself.
@@ -374,6 +387,7 @@ impl<H: Handler> Consumer<H> {
             }
             give_back(&*self.member.client, &drain.list).map_err(|source| self.fatal(source))?;
             self.repause();
+            self.show();
         }
         Ok(())
     }
@@ -394,15 +408,25 @@ impl<H: Handler> Consumer<H> {
             // A partition that was lost in this moment; its next owner repeats the work.
             tracing::debug!(group = self.group.group, %error, "offsets not stored");
         }
+        self.show();
+    }
+
+    /// Says in the metrics what is owned and held.
+    fn show(&mut self) {
         let gauge = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let in_flight: usize = self.assignment.iter_mut().map(|(_, owned)| owned.held.records).sum();
         self.metrics.in_flight.get_or_create(&self.group).set(gauge(in_flight));
+        let paused = self.assignment.iter_mut().filter(|(_, owned)| owned.paused).count();
+        self.metrics.paused.get_or_create(&self.group).set(gauge(paused));
         self.metrics.partitions.get_or_create(&self.group).set(gauge(self.assignment.len()));
     }
 
     /// Pauses and resumes partitions by what they hold and by the gate.
     fn repause(&mut self) {
         let changes = self.assignment.repause(&self.settings.limits, self.gate.is_open());
+        if changes.is_empty() {
+            return;
+        }
         for pause in [true, false] {
             let changed = list(changes.iter().filter(|(_, p)| *p == pause).map(|(id, _)| id));
             if changed.count() == 0 {
@@ -412,8 +436,6 @@ impl<H: Handler> Consumer<H> {
             if let Err(error) = done {
                 tracing::warn!(group = self.group.group, pause, %error, "could not pause or resume partitions");
             }
-            let by = i64::try_from(changed.count()).unwrap_or(0);
-            self.metrics.paused.get_or_create(&self.group).inc_by(if pause { by } else { -by });
         }
     }
 
@@ -421,7 +443,10 @@ impl<H: Handler> Consumer<H> {
         Error::Fatal { group: self.group.group.clone(), source }
     }
 
-    /// Closes the client. Its destructor waits for the broker, so it runs aside and not for ever.
+    /// Closes the client, which commits and leaves the group. Its destructor waits for the broker, so
+    /// it runs aside and not for ever. Unsubscribing before would not be quicker: closed while it is
+    /// still giving partitions back, the client forgets to leave, and the group waits for the session
+    /// time-out.
     async fn leave(self) {
         let member = self.member;
         let closed = tokio::task::spawn_blocking(move || drop(member));

@@ -1,0 +1,76 @@
+//! The simulator as the provider, over real HTTP on a loopback port: what it received, and how it is
+//! told to misbehave.
+
+use chat4all_simulator::{Config, Secret, Simulator};
+use reqwest::Client;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub const NUMBER_ID: &str = "106540352242922";
+pub const TOKEN: &str = "token-1";
+
+/// A provider; ends when it is dropped.
+pub struct Provider {
+    pub url: String,
+    client: Client,
+    _end: DropGuard,
+}
+
+/// A request that the provider received.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Call {
+    /// What the message is called; absent when it was not taken.
+    pub wamid: Option<String>,
+    pub to: String,
+    pub body: String,
+    pub correlation: String,
+    pub at: jiff::Timestamp,
+}
+
+impl Provider {
+    pub async fn start() -> Self {
+        let config = Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            phone_number_id: NUMBER_ID.into(),
+            access_token: Secret::new(TOKEN),
+            app_secret: Secret::new("app-secret-1"),
+            webhook_url: None,
+            webhook_delay: Config::WEBHOOK_DELAY,
+            webhook_patience: Config::WEBHOOK_PATIENCE,
+            webhook_capacity: Config::WEBHOOK_CAPACITY,
+            log_capacity: Config::LOG_CAPACITY,
+        };
+        let simulator = Simulator::bind(config).await.unwrap();
+        let url = format!("http://{}", simulator.address());
+        let end = CancellationToken::new();
+        tokio::spawn(simulator.serve(end.clone()));
+        let client = Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+        Self { url, client, _end: end.drop_guard() }
+    }
+
+    /// From now on, until it is well again or the fault is used up.
+    pub async fn misbehave(&self, fault: Value) {
+        let answer = self.client.put(format!("{}/fault", self.url)).json(&fault).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{fault}");
+    }
+
+    pub async fn be_well(&self) {
+        assert_eq!(self.client.delete(format!("{}/fault", self.url)).send().await.unwrap().status(), 204);
+    }
+
+    /// Every request so far, in order of arrival.
+    pub async fn calls(&self) -> Vec<Call> {
+        #[derive(Deserialize)]
+        struct Log {
+            entries: Vec<Call>,
+        }
+        let url = format!("{}/log?limit=10000", self.url);
+        self.client.get(url).send().await.unwrap().json::<Log>().await.unwrap().entries
+    }
+
+    /// The messages that the provider took, in its order.
+    pub async fn taken(&self) -> Vec<Call> {
+        self.calls().await.into_iter().filter(|call| call.wamid.is_some()).collect()
+    }
+}

@@ -1,0 +1,176 @@
+//! A store in memory that does as it is told: stops for ever at some call, as a crash there would,
+//! or is away for a while.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chat4all_message::{
+    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryId, DeliveryRef, ProviderRef,
+};
+use chat4all_store::{
+    Claim, Conversations, Error, HeldStatus, IdempotencyKeys, Ledger, LedgerEntry, Memory, Page, PageRequest,
+    RequestKey, Result, Statuses, Store,
+};
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::PATIENCE;
+
+/// What happens to calls, numbered from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Script {
+    /// Each does its work.
+    Play,
+    /// Each does its work after a while, so that much is in flight.
+    Slow(Duration),
+    /// This one never begins.
+    StopBefore(usize),
+    /// This one does its work and never returns.
+    StopAfter(usize),
+    /// Each fails.
+    Away,
+    /// Each panics.
+    Panic,
+}
+
+/// A store that follows a script.
+pub struct Scripted {
+    pub memory: Arc<Memory>,
+    script: Mutex<Script>,
+    calls: AtomicUsize,
+    stopped: watch::Sender<bool>,
+}
+
+impl Scripted {
+    pub fn new(memory: Arc<Memory>, script: Script) -> Arc<Self> {
+        Arc::new(Self {
+            memory,
+            script: Mutex::new(script),
+            calls: AtomicUsize::new(0),
+            stopped: watch::channel(false).0,
+        })
+    }
+
+    /// From now on.
+    pub fn follow(&self, script: Script) {
+        *self.script.lock().unwrap() = script;
+    }
+
+    /// How many calls came so far.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the call came at which it stops.
+    pub async fn stopped(&self) {
+        let mut stopped = self.stopped.subscribe();
+        tokio::time::timeout(PATIENCE, stopped.wait_for(|stopped| *stopped))
+            .await
+            .unwrap_or_else(|_| panic!("no call came at which to stop; {} came", self.calls()))
+            .unwrap();
+    }
+
+    async fn around<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let number = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+        let script = *self.script.lock().unwrap();
+        match script {
+            Script::StopBefore(at) if at == number => self.stop().await,
+            Script::Away => return Err(Error { action: format!("serve call {number}"), source: "away".into() }),
+            Script::Panic => panic!("a planted fault"),
+            Script::Slow(pause) => tokio::time::sleep(pause).await,
+            _ => {}
+        }
+        let result = call.await;
+        if script == Script::StopAfter(number) {
+            self.stop().await;
+        }
+        result
+    }
+
+    async fn stop(&self) {
+        self.stopped.send_replace(true);
+        std::future::pending::<()>().await;
+    }
+}
+
+#[async_trait]
+impl Conversations for Scripted {
+    async fn members(&self, conversation: &ConversationId) -> Result<BTreeSet<Address>> {
+        self.around(self.memory.members(conversation)).await
+    }
+
+    async fn add_members(&self, conversation: &ConversationId, members: &[Address]) -> Result<()> {
+        self.around(self.memory.add_members(conversation, members)).await
+    }
+
+    async fn put_message(&self, message: &AcceptedMessage, deliveries: &[Delivery]) -> Result<()> {
+        self.around(self.memory.put_message(message, deliveries)).await
+    }
+
+    async fn page(&self, conversation: &ConversationId, request: &PageRequest) -> Result<Page> {
+        self.around(self.memory.page(conversation, request)).await
+    }
+}
+
+#[async_trait]
+impl Statuses for Scripted {
+    async fn apply(&self, delivery: &DeliveryRef, event: &DeliveryEvent, at: Timestamp) -> Result<()> {
+        self.around(self.memory.apply(delivery, event, at)).await
+    }
+
+    async fn link(&self, provider: &ProviderRef, delivery: &DeliveryRef) -> Result<()> {
+        self.around(self.memory.link(provider, delivery)).await
+    }
+
+    async fn linked(&self, provider: &ProviderRef) -> Result<Option<DeliveryRef>> {
+        self.around(self.memory.linked(provider)).await
+    }
+
+    async fn hold(&self, provider: &ProviderRef, status: &HeldStatus) -> Result<()> {
+        self.around(self.memory.hold(provider, status)).await
+    }
+
+    async fn held(&self, provider: &ProviderRef) -> Result<Vec<HeldStatus>> {
+        self.around(self.memory.held(provider)).await
+    }
+
+    async fn release(&self, provider: &ProviderRef) -> Result<()> {
+        self.around(self.memory.release(provider)).await
+    }
+}
+
+#[async_trait]
+impl Ledger for Scripted {
+    async fn entry(&self, delivery: DeliveryId) -> Result<Option<LedgerEntry>> {
+        self.around(self.memory.entry(delivery)).await
+    }
+
+    async fn record(&self, delivery: DeliveryId, entry: &LedgerEntry) -> Result<()> {
+        self.around(self.memory.record(delivery, entry)).await
+    }
+}
+
+#[async_trait]
+impl IdempotencyKeys for Scripted {
+    async fn claim(&self, key: &RequestKey, claim: &Claim) -> Result<Option<Claim>> {
+        self.around(self.memory.claim(key, claim)).await
+    }
+
+    async fn settle(&self, key: &RequestKey, claim: &Claim) -> Result<()> {
+        self.around(self.memory.settle(key, claim)).await
+    }
+
+    async fn withdraw(&self, key: &RequestKey, claim: &Claim) -> Result<()> {
+        self.around(self.memory.withdraw(key, claim)).await
+    }
+}
+
+#[async_trait]
+impl Store for Scripted {
+    async fn ping(&self) -> Result<()> {
+        self.around(self.memory.ping()).await
+    }
+}
