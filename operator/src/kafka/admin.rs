@@ -164,9 +164,14 @@ fn judge(action: &'static str, topic: TopicResult, plan: &Plan<'_>, brokers: usi
     }
 }
 
+/// Bytes that a record may have; a broker takes 1 MiB by default. A webhook of 3 MB is 4 MB in the journal,
+/// and a dead letter is as large as its record, with headers.
+const LARGEST_RECORD: &str = "6291456";
+
 fn new_topic(topic: &Topic) -> NewTopic<'_> {
     NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(topic.replication_factor))
         .set("min.insync.replicas", min_insync_replicas(topic.replication_factor))
+        .set("max.message.bytes", LARGEST_RECORD)
 }
 
 fn new_partitions(topic: &Topic) -> NewPartitions<'_> {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat4all_channels::Channel;
-use chat4all_kafka::{Consumer, ConsumerMetrics, Gate, Handler, KafkaConfig, Limits, Producer, Pulse, Settings, gate};
+use chat4all_kafka::{Consumer, ConsumerMetrics, Gate, KafkaConfig, Limits, Producer, Pulse, Settings, gate, together};
 use chat4all_message::Topics;
 use chat4all_store::Ledger;
 use tokio_util::sync::CancellationToken;
@@ -130,23 +130,16 @@ impl Connector {
         vec![self.outbound.pulse(), self.inbound.pulse()]
     }
 
-    /// Carries deliveries until `shutdown`; then finishes the calls at work and leaves. When one of its
-    /// loops cannot go on, the other one leaves, too.
+    /// Carries deliveries until `shutdown`; then finishes the calls at work and leaves.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
-        let stop = shutdown.child_token();
-        let consume = async {
-            let (outbound, inbound) = tokio::join!(until_end(self.outbound, &stop), until_end(self.inbound, &stop));
-            outbound.and(inbound)
-        };
+        let ended = CancellationToken::new();
         let account = self.account;
-        let (_, consumed) = tokio::join!(stop.run_until_cancelled(account.tend()), consume);
+        let consume = async {
+            let outcome = together(self.outbound, self.inbound, shutdown).await;
+            ended.cancel();
+            outcome
+        };
+        let (_, consumed) = tokio::join!(ended.run_until_cancelled(account.tend()), consume);
         Ok(consumed?)
     }
-}
-
-/// Runs a consumer; its end is everybody's end.
-async fn until_end<H: Handler>(consumer: Consumer<H>, stop: &CancellationToken) -> Result<(), chat4all_kafka::Error> {
-    let outcome = consumer.run(stop.clone()).await;
-    stop.cancel();
-    outcome
 }

@@ -3,7 +3,7 @@
 
 use tokio::sync::watch;
 
-/// The side that opens and closes. When every keeper is gone, the gate stands open.
+/// The side that opens and closes. When every keeper is gone, the gate stays as it was.
 #[derive(Debug, Clone)]
 pub struct GateKeeper(watch::Sender<bool>);
 

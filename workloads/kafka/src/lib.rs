@@ -19,6 +19,7 @@ mod producer;
 mod pulse;
 mod record;
 mod runtime;
+mod together;
 mod watermark;
 
 pub use config::KafkaConfig;
@@ -32,6 +33,7 @@ pub use producer::{Placed, ProduceError, Producer};
 pub use pulse::Pulse;
 pub use record::Record;
 pub use runtime::{Consumer, Handler, Settings};
+pub use together::together;
 
 /// The consumer or the producer could not go on.
 #[derive(Debug, thiserror::Error)]

@@ -45,9 +45,16 @@ impl Topics {
         format!("{}{connector}-inbound", self.prefix)
     }
 
-    /// The routers' consumer group.
+    /// The routers' consumer group for accepted messages.
     pub fn router_group(&self) -> String {
         format!("{}router-worker-group", self.prefix)
+    }
+
+    /// The routers' consumer group for statuses. One of its own: in a group with two topics the
+    /// assignment balances partitions and not topics, and gave one router all messages and another
+    /// all statuses.
+    pub fn status_group(&self) -> String {
+        format!("{}router-status-group", self.prefix)
     }
 
     /// The consumer group that delivers for one connector.

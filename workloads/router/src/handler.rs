@@ -7,17 +7,16 @@ use chat4all_message::{Connector, Topics};
 use chat4all_store::Store;
 
 /// Handles the records of `messages` and `status-updates`.
-pub struct Router {
+pub(crate) struct Handlers {
     pub(crate) topics: Topics,
     pub(crate) connectors: Vec<Connector>,
     pub(crate) producer: Producer,
     pub(crate) store: Arc<dyn Store>,
 }
 
-impl Handler for Router {
+impl Handler for Handlers {
     async fn handle(&self, record: Record, lease: Lease) -> Result<(), Ended> {
-        let status = *record.topic == *self.topics.status_updates();
-        let unreadable = if status {
+        let unreadable = if self.is_status(&record) {
             match serde_json::from_slice(&record.value) {
                 Ok(update) => return self.status(&update, &lease).await,
                 Err(error) => error,
@@ -32,12 +31,16 @@ impl Handler for Router {
     }
 }
 
-impl Router {
+impl Handlers {
+    fn is_status(&self, record: &Record) -> bool {
+        *record.topic == *self.topics.status_updates()
+    }
+
     /// Puts a record into the dead-letter queue.
     pub(crate) async fn give_up(&self, record: &Record, code: &str, reason: &str, lease: &Lease) -> Result<(), Ended> {
         tracing::warn!(topic = %record.topic, partition = record.partition, offset = record.offset, code, reason,
             "gave up a record");
-        let group = self.topics.router_group();
+        let group = if self.is_status(record) { self.topics.status_group() } else { self.topics.router_group() };
         let letter = DeadLetter { group: &group, reason: code, message: reason, attempts: 0 };
         let queue = self.topics.dead_letters();
         lease.persist("produce a dead letter", || letter.send(&self.producer, &queue, record)).await?;

@@ -12,11 +12,14 @@ mod statuses;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat4all_kafka::{Consumer, ConsumerMetrics, Error, Gate, KafkaConfig, Limits, Producer, Pulse, Settings};
+use chat4all_kafka::{
+    Consumer, ConsumerMetrics, Error, Gate, KafkaConfig, Limits, Producer, Pulse, Settings, together,
+};
 use chat4all_message::{Connector, Topics};
 use chat4all_store::Store;
+use tokio_util::sync::CancellationToken;
 
-use crate::handler::Router;
+use crate::handler::Handlers;
 
 /// What a router must know.
 #[derive(Debug, Clone)]
@@ -29,28 +32,43 @@ pub struct Config {
     pub drain: Duration,
 }
 
-/// About 1 KiB for each record, so at most a few MiB wait in a router.
+/// For each topic. About 1 KiB for each record, so at most a few MiB wait in a router.
 const LIMITS: Limits = Limits { records: 2048, bytes: 8 << 20 };
 
-/// A router that joins its group when it is run, and the pulse of its loop.
-pub fn router(
-    config: Config,
-    kafka: &KafkaConfig,
-    producer: Producer,
-    store: Arc<dyn Store>,
-    metrics: ConsumerMetrics,
-) -> Result<(RouterConsumer, Pulse), Error> {
-    let settings = Settings {
-        group: config.topics.router_group(),
-        topics: vec![config.topics.messages(), config.topics.status_updates()],
-        limits: LIMITS,
-        drain: config.drain,
-    };
-    let handler = Arc::new(Router { topics: config.topics, connectors: config.connectors, producer, store });
-    let consumer = Consumer::new(kafka, settings, handler, Gate::always_open(), metrics)?;
-    let pulse = consumer.pulse();
-    Ok((consumer, pulse))
+/// A router, ready to run.
+pub struct Router {
+    messages: Consumer<Handlers>,
+    statuses: Consumer<Handlers>,
 }
 
-/// The consumer of a router; its `run` ends at shutdown.
-pub type RouterConsumer = Consumer<Router>;
+impl Router {
+    /// A router that joins its groups when it is run.
+    pub fn new(
+        config: Config,
+        kafka: &KafkaConfig,
+        producer: Producer,
+        store: Arc<dyn Store>,
+        metrics: ConsumerMetrics,
+    ) -> Result<Self, Error> {
+        let topics = config.topics.clone();
+        let handlers = Arc::new(Handlers { topics: config.topics, connectors: config.connectors, producer, store });
+        let consumer = |group: String, topic: String| {
+            let settings = Settings { group, topics: vec![topic], limits: LIMITS, drain: config.drain };
+            Consumer::new(kafka, settings, handlers.clone(), Gate::always_open(), metrics.clone())
+        };
+        Ok(Self {
+            messages: consumer(topics.router_group(), topics.messages())?,
+            statuses: consumer(topics.status_group(), topics.status_updates())?,
+        })
+    }
+
+    /// The signs of life of its loops.
+    pub fn pulses(&self) -> Vec<Pulse> {
+        vec![self.messages.pulse(), self.statuses.pulse()]
+    }
+
+    /// Routes until `shutdown`; then finishes what is at work and leaves.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
+        together(self.messages, self.statuses, shutdown).await
+    }
+}

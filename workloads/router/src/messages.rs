@@ -5,10 +5,10 @@ use chat4all_kafka::{Ended, Lease, Record};
 use chat4all_message::{AcceptedMessage, Delivery, DeliveryEvent};
 use jiff::Timestamp;
 
-use crate::handler::Router;
+use crate::handler::Handlers;
 use crate::plan::{Deliveries, Plan, plan};
 
-impl Router {
+impl Handlers {
     /// Handles a record of `messages`.
     pub(crate) async fn message(&self, record: &Record, message: &AcceptedMessage, lease: &Lease) -> Result<(), Ended> {
         let conversation = &message.conversation_id;

@@ -6,9 +6,9 @@ use chat4all_message::{DeliveryEvent, DeliveryRef, ProviderRef, StatusUpdate, Su
 use chat4all_store::HeldStatus;
 use jiff::Timestamp;
 
-use crate::handler::Router;
+use crate::handler::Handlers;
 
-impl Router {
+impl Handlers {
     /// Handles a record of `status-updates`.
     pub(crate) async fn status(&self, update: &StatusUpdate, lease: &Lease) -> Result<(), Ended> {
         match &update.subject {

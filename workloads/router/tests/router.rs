@@ -14,7 +14,7 @@ use chat4all_message::{
     AcceptedMessage, Address, Correlation, Delivery, DeliveryEvent, DeliveryRef, Effort, MessageId, ProviderRef,
     Status, StatusUpdate, Subject,
 };
-use chat4all_router::{Config, router};
+use chat4all_router::{Config, Router};
 use chat4all_store::{Conversations as _, Memory, PageRequest, StoredDelivery, StoredMessage};
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -32,8 +32,8 @@ fn start(cluster: &Cluster, store: Arc<Scripted>) -> Running<Error> {
         drain: DRAIN,
     };
     let producer = cluster.producer.clone();
-    let (consumer, pulse) = router(config, &cluster.kafka, producer, store, ConsumerMetrics::default()).unwrap();
-    Running::start(vec![pulse], |shutdown| consumer.run(shutdown))
+    let router = Router::new(config, &cluster.kafka, producer, store, ConsumerMetrics::default()).unwrap();
+    Running::start(router.pulses(), |shutdown| router.run(shutdown))
 }
 
 fn playing() -> Arc<Scripted> {
@@ -55,10 +55,11 @@ async fn accept(cluster: &Cluster, message: &AcceptedMessage) {
     cluster.put(&cluster.topics.messages(), message.conversation_id.as_str(), message).await;
 }
 
-/// Waits until the router group has committed everything.
+/// Waits until the routers' groups have committed everything.
 async fn drained(cluster: &Cluster) {
-    let topics = [cluster.topics.messages(), cluster.topics.status_updates()];
-    cluster.drained(&cluster.topics.router_group(), &topics).await;
+    let topics = &cluster.topics;
+    cluster.drained(&topics.router_group(), &[topics.messages()]).await;
+    cluster.drained(&topics.status_group(), &[topics.status_updates()]).await;
 }
 
 async fn outbound(cluster: &Cluster) -> Vec<Delivery> {
@@ -364,7 +365,9 @@ async fn poison_records_go_to_the_dead_letter_queue_as_they_are_and_the_partitio
         assert_eq!(letters.len(), 2);
         for (topic, placed) in &from {
             let letter = letters.iter().find(|l| l.headers["kafka_dlt-original-topic"] == *topic).unwrap();
-            assert_dead_letter(letter, topic, &cluster.topics.router_group(), *placed, "c1", poison);
+            let topics = &cluster.topics;
+            let group = if *topic == topics.messages() { topics.router_group() } else { topics.status_group() };
+            assert_dead_letter(letter, topic, &group, *placed, "c1", poison);
             assert_eq!(letter.headers["chat4all-reason"], "chat4all:unreadable");
             assert_eq!(letter.headers["chat4all-attempts"], "0");
         }

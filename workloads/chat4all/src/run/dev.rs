@@ -54,7 +54,7 @@ pub async fn run(args: Dev) -> Result<(), Box<dyn Error>> {
     let api_metrics = chat4all_api::Metrics::register(&mut registry);
 
     let config = chat4all_router::Config { topics: topics.clone(), connectors: connectors.clone(), drain: DRAIN };
-    let (router, _) = chat4all_router::router(config, &kafka, producer.clone(), store.clone(), consumers.clone())?;
+    let router = chat4all_router::Router::new(config, &kafka, producer.clone(), store.clone(), consumers.clone())?;
 
     let channel = chat4all_channels::open(
         Channel::Whatsapp,

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use chat4all_kafka::{ConsumerMetrics, Producer};
-use chat4all_router::{Config, router};
+use chat4all_router::Config;
 use prometheus_client::registry::Registry;
 
 use super::store::reach;
@@ -26,8 +26,8 @@ pub async fn run(args: Router) -> Result<(), Box<dyn Error>> {
     let kafka = args.kafka.config();
     let producer = Producer::connect(&kafka)?;
     let config = Config { topics: args.kafka.topics(), connectors: args.connectors, drain: args.life.drain() };
-    let (router, pulse) = router(config, &kafka, producer.clone(), store, metrics)?;
-    health.watch(producer.clone(), vec![pulse]);
+    let router = chat4all_router::Router::new(config, &kafka, producer.clone(), store, metrics)?;
+    health.watch(producer.clone(), router.pulses());
     router.run(shutdown).await?;
     producer.flush(FLUSH).await;
     Ok(())
