@@ -4,9 +4,9 @@ export CHAT4ALL_CACHE ?= $(HOME)/.cache/chat4all
 export CARGO_TARGET_DIR ?= $(CHAT4ALL_CACHE)/target
 export PATH := $(CHAT4ALL_CACHE)/bin:$(CHAT4ALL_CACHE)/tools/bin:$(PATH)
 
-# One selection of packages for all tests: cargo unites features per selection, and another one would
-# compile the dependencies once more.
-PACKAGES = --workspace --exclude chat4all-e2e
+# One selection of packages for clippy and all tests: cargo unites features per selection, and another
+# one would compile the dependencies once more. The e2e cases are no part of a plain `cargo test`.
+PACKAGES = --workspace
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -31,7 +31,7 @@ test: ## every check and test: lint, unit, integration, charts, e2e
 lint: ## format, clippy, dependencies (that generated files are current is a unit test)
 	@e2e/prepare.sh build lint
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked $(PACKAGES) --all-targets -- -D warnings
 	@e2e/deny.sh
 
 unit: ## tests that need nothing but a compiler
@@ -46,7 +46,7 @@ charts: ## the Helm charts with good and bad values
 	@e2e/charts.sh
 
 e2e: cluster ## the tests that install, kill and count, on the cluster of `make cluster`
-	KUBECONFIG=$(CHAT4ALL_CACHE)/kubeconfig cargo test --locked --release -p chat4all-e2e -- --nocapture --test-threads=1
+	KUBECONFIG=$(CHAT4ALL_CACHE)/kubeconfig cargo test --locked $(PACKAGES) --test e2e -- --nocapture --test-threads=1
 
 images: ## the images of the programs and of the engines
 	@e2e/prepare.sh build cluster

@@ -8,6 +8,12 @@ pub fn plain(error: &kube::Error) -> String {
     }
 }
 
+/// Whether it was refused because the namespace is being deleted.
+pub fn namespace_is_ending(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else { return false };
+    status.details.iter().flat_map(|details| &details.causes).any(|cause| cause.reason == "NamespaceTerminating")
+}
+
 /// An error and what caused it, in one line.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let said = |error: &(dyn std::error::Error + 'static)| match error.downcast_ref::<kube::Error>() {

@@ -22,7 +22,10 @@ pub enum Step {
         attempt: u32,
     },
     /// It runs; look again when it changes.
-    Running,
+    Running {
+        /// Failed attempts before this one.
+        attempt: u32,
+    },
     /// The last attempt failed; wait this long for the next one.
     Wait {
         /// How long.
@@ -47,7 +50,7 @@ pub fn next(job: Option<&Job>, now: Timestamp) -> Step {
     if condition(job, "Complete").is_some() {
         return Step::Done;
     }
-    let Some(failed) = condition(job, "Failed") else { return Step::Running };
+    let Some(failed) = condition(job, "Failed") else { return Step::Running { attempt: attempt_of(job) } };
     let attempt = attempt_of(job) + 1;
     let failure = failed.message.clone().or_else(|| failed.reason.clone()).unwrap_or_default();
     let failed_at = failed.last_transition_time.as_ref().map_or(now, |time| time.0);
@@ -101,7 +104,7 @@ status:
     #[test]
     fn a_migration_without_an_end_is_running() {
         let running = job("status: {active: 1}");
-        assert_eq!(next(Some(&running), at("2026-01-01T00:00:00Z")), Step::Running);
+        assert_eq!(next(Some(&running), at("2026-01-01T00:00:00Z")), Step::Running { attempt: 0 });
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 
+use crate::trouble::Trouble;
+
 /// A Deployment's state.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Rollout {
@@ -19,6 +21,8 @@ pub struct Rollout {
     pub observed: bool,
     /// Why it does not get further, when Kubernetes says so.
     pub stuck: Option<String>,
+    /// What keeps a pod from running, where that is known.
+    pub trouble: Option<Trouble>,
 }
 
 impl Rollout {
@@ -38,17 +42,19 @@ impl Rollout {
             available: status.available_replicas.unwrap_or_default(),
             observed: status.observed_generation >= deployment.metadata.generation,
             stuck: stuck.map(|c| c.message.clone().or_else(|| c.reason.clone()).unwrap_or_default()),
+            trouble: None,
         }
     }
 
     /// Everything runs, and runs at the current version.
     pub fn is_complete(&self) -> bool {
-        self.is_available() && self.updated == self.wanted && self.existing == self.wanted
+        self.observed && [self.available, self.updated, self.existing].iter().all(|count| *count == self.wanted)
     }
 
-    /// As many pods as wanted are ready, though perhaps of the former version.
+    /// It does its work, though perhaps with fewer pods than wanted or with those of the former
+    /// version. The number is good whatever spec it is about: pods that were there still are.
     pub fn is_available(&self) -> bool {
-        self.observed && self.available >= self.wanted
+        self.available > 0 || self.wanted == 0
     }
 }
 
@@ -71,13 +77,13 @@ status: {observedGeneration: 2, replicas: 2, updatedReplicas: 2, availableReplic
     }
 
     #[test]
-    fn numbers_about_an_older_spec_do_not_count() {
+    fn numbers_about_an_older_spec_do_not_make_it_complete() {
         let behind = rollout(
             "metadata: {generation: 3}
 spec: {replicas: 2, selector: {}, template: {}}
 status: {observedGeneration: 2, replicas: 2, updatedReplicas: 2, availableReplicas: 2}",
         );
-        assert!(!behind.is_complete() && !behind.is_available());
+        assert!(!behind.is_complete() && behind.is_available());
     }
 
     #[test]

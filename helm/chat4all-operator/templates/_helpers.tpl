@@ -68,6 +68,10 @@ capabilities: {drop: [ALL]}
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [list, watch, create, delete]
+# Asks pods that do not run why.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

@@ -4,6 +4,8 @@
 //! descriptions of the CRD, so they are written for whoever reads `kubectl explain`. What cannot be
 //! said in a schema is checked in [`crate::validate`].
 
+#![allow(rustdoc::bare_urls, rustdoc::invalid_html_tags, reason = "the texts are read by kubectl explain")]
+
 mod connector;
 mod crd;
 mod engines;

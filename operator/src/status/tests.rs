@@ -1,6 +1,9 @@
 use rstest::rstest;
 
 use super::*;
+use crate::findings::Rollouts;
+use crate::rollout::Rollout;
+use crate::trouble::Trouble;
 
 fn identity(generation: i64) -> Identity {
     Identity { namespace: "chat4all".into(), name: "demo".into(), uid: "u".into(), generation }
@@ -11,7 +14,16 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn rollout(name: &str, wanted: i32, updated: i32, available: i32) -> Option<Rollout> {
-    Some(Rollout { name: name.into(), wanted, existing: wanted, updated, available, observed: true, stuck: None })
+    Some(Rollout {
+        name: name.into(),
+        wanted,
+        existing: wanted,
+        updated,
+        available,
+        observed: true,
+        stuck: None,
+        trouble: None,
+    })
 }
 
 fn running() -> Rollouts {
@@ -102,6 +114,38 @@ fn a_stuck_rollout_says_where_to_look() {
     assert_eq!(router.reason, "Stuck");
     assert!(router.message.starts_with("spec.router: Deployment demo-router has 0 of 3"), "{}", router.message);
     assert!(router.message.contains("kubectl describe deployment demo-router"), "{}", router.message);
+}
+
+fn trouble() -> Option<Trouble> {
+    Some(Trouble {
+        reason: "ImageNotAvailable",
+        message: "pod p cannot get image x:9".into(),
+        remedy: "correct spec.version",
+    })
+}
+
+#[test]
+fn a_pod_that_cannot_run_is_told_with_the_field_and_the_remedy() {
+    let mut findings = well();
+    let failing = Rollout { trouble: trouble(), ..rollout("demo-router", 3, 3, 0).unwrap() };
+    findings.note_rollouts(Rollouts { router: Some(failing), ..running() });
+    let status = first(&findings);
+    let router = get(&status, "RouterAvailable");
+    assert_eq!((router.status.as_str(), router.reason.as_str()), ("False", "ImageNotAvailable"));
+    assert_eq!(router.message, "spec.router: pod p cannot get image x:9; correct spec.version");
+}
+
+#[test]
+fn a_new_version_that_cannot_run_leaves_the_former_one_available() {
+    let mut findings = well();
+    let failing = Rollout { trouble: trouble(), ..rollout("demo-router", 3, 1, 3).unwrap() };
+    findings.note_rollouts(Rollouts { router: Some(failing), ..running() });
+    let status = first(&findings);
+    assert_eq!(get(&status, "RouterAvailable").status, "True");
+    assert_eq!(
+        (get(&status, READY).status.as_str(), get(&status, READY).reason.as_str()),
+        ("False", "ImageNotAvailable")
+    );
 }
 
 #[test]

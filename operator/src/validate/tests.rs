@@ -1,3 +1,4 @@
+use kube::api::DynamicObject;
 use rstest::rstest;
 use serde_json::Value;
 

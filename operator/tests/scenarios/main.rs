@@ -143,6 +143,35 @@ async fn an_unreachable_kafka_names_the_field_and_heals_when_it_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_version_that_does_not_exist_is_told_and_heals_when_it_is_corrected() {
+    let world = World::new();
+    world.create_secrets();
+    world.api.put(sample());
+    world.until("the migration runs", |w| w.condition("SchemaReady").1 == "Migrating").await;
+    world.api.put(json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "demo-migrate-x", "namespace": NAMESPACE, "labels": {
+            "app.kubernetes.io/name": "chat4all", "app.kubernetes.io/instance": "demo", "app.kubernetes.io/component": "migrate",
+        }},
+        "status": {"containerStatuses": [{
+            "name": "migrate", "image": "chat4all/chat4all:0.1.0", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"waiting": {"reason": "ImagePullBackOff"}},
+        }]},
+    }));
+    world.until("it is told", |w| w.condition("SchemaReady").1 == "ImageNotAvailable").await;
+    let (_, _, message) = world.condition("SchemaReady");
+    assert!(
+        message.starts_with("pod demo-migrate-x cannot get image chat4all/chat4all:0.1.0; correct spec.version"),
+        "{message}"
+    );
+
+    world.api.delete("pods", NAMESPACE, "demo-migrate-x");
+    world.api.edit("chat4allclusters", NAMESPACE, "demo", |c| c["spec"]["version"] = "0.2.0".into());
+    world.kubernetes_runs_everything().await;
+    world.until("the cluster is ready", |w| w.condition("Ready").0 == "True").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_removed_connector_goes_with_everything_of_its_own_but_its_topics() {
     let world = World::with_a_ready_cluster().await;
     world.api.edit("chat4allclusters", NAMESPACE, "demo", |c| c["spec"]["connectors"] = json!([]));

@@ -2,36 +2,22 @@
 //! list of what is wrong with it. Pure. It also checks what the schema checks, where a builder would
 //! go wrong otherwise, since a resource may have been stored before the schema was that strict.
 
+mod read;
+mod secrets;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use kube::api::DynamicObject;
-use serde::Deserialize;
-use serde::de::IntoDeserializer;
-use sha2::{Digest, Sha256};
-
+use self::secrets::Secrets;
 use crate::address::{self, HostPort};
-use crate::api::{
-    self, Chat4AllCluster, Chat4AllClusterSpec, Chat4AllClusterStatus, MAX_CLUSTER_NAME, MAX_CONNECTOR_NAME,
-    ServiceType,
-};
-use crate::dereference::{Referenced, SecretData};
-use crate::model::{Api, Connector, Exposure, Identity, Image, Kafka, Model, Router, SecretMount, Store};
+use crate::api::{self, Chat4AllCluster, Chat4AllClusterSpec, MAX_CLUSTER_NAME, MAX_CONNECTOR_NAME, ServiceType};
+use crate::dereference::Referenced;
+use crate::model::{Api, Connector, Exposure, Identity, Image, Kafka, Model, Router, Store};
 use crate::neighbours::Neighbour;
 
-/// Key of the auth Secret that signs access tokens.
-pub const JWT_KEY: &str = "jwt-key";
-/// Its least length in bytes: that of the hash which HS256 signs with (RFC 7518, section 3.2).
-const JWT_KEY_BYTES: usize = 32;
-/// Key of the auth Secret with the users.
-pub const USERS: &str = "users.yaml";
-/// Key of a connector's Secret that it sends with.
-pub const ACCESS_TOKEN: &str = "access-token";
-/// Key of a connector's Secret that the API checks signatures with.
-pub const APP_SECRET: &str = "app-secret";
-/// Key of a connector's Secret that the API answers the handshake with.
-pub const VERIFY_TOKEN: &str = "verify-token";
+pub use self::read::{read, read_status};
+pub use self::secrets::{ACCESS_TOKEN, APP_SECRET, JWT_KEY, USERS, VERIFY_TOKEN};
 
 /// One thing that is wrong: where, why, and what to do about it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -61,37 +47,6 @@ pub struct Refusal {
     pub spec: Vec<Problem>,
     /// What is wrong with the Secrets that it names.
     pub secrets: Vec<Problem>,
-}
-
-/// Reads the resource out of whatever the API server stores.
-///
-/// # Errors
-/// When a field is missing or of another type; names the field.
-pub fn read(object: &DynamicObject) -> Result<Chat4AllCluster, Problem> {
-    let mut value = object.data.clone();
-    if let Some(map) = value.as_object_mut() {
-        // The status is written by the operator and need not be read to be replaced.
-        map.remove("status");
-        map.insert("apiVersion".into(), "chat4all.io/v1alpha1".into());
-        map.insert("kind".into(), "Chat4AllCluster".into());
-        map.insert("metadata".into(), serde_json::Value::Object(serde_json::Map::new()));
-    }
-    let mut cluster: Chat4AllCluster =
-        serde_path_to_error::deserialize(value.into_deserializer()).map_err(|error| {
-            let path = error.path().to_string();
-            Problem::new(
-                if path == "." { "spec".to_owned() } else { path },
-                error.inner().to_string(),
-                "compare it with `kubectl explain chat4allcluster.spec --recursive` and correct it",
-            )
-        })?;
-    cluster.metadata = object.metadata.clone();
-    Ok(cluster)
-}
-
-/// Reads the status that was written last; `None` when there is none, or none of ours.
-pub fn read_status(object: &DynamicObject) -> Option<Chat4AllClusterStatus> {
-    object.data.get("status").and_then(|status| Chat4AllClusterStatus::deserialize(status).ok())
 }
 
 /// Checks the resource and gives what the builders need.
@@ -291,68 +246,6 @@ fn connector(connector: &api::Connector, secrets: &Secrets<'_>, problems: &mut V
         request_timeout: seconds(connector.request_timeout_seconds),
         on_unknown_outcome: connector.on_unknown_outcome,
     }
-}
-
-/// The Secrets of one resource.
-struct Secrets<'a> {
-    identity: &'a Identity,
-    referenced: &'a Referenced,
-}
-
-impl Secrets<'_> {
-    /// A mount of these keys, each of which must be there and not empty.
-    fn mount(&self, field: &str, name: &str, keys: &[&str], problems: &mut Vec<Problem>) -> SecretMount {
-        let namespace = &self.identity.namespace;
-        match self.referenced.secrets.get(name) {
-            None => problems.push(Problem::new(
-                field,
-                format!("Secret {name} does not exist in namespace {namespace}"),
-                format!("create it with the keys {}, or name another Secret", all_keys(keys).join(", ")),
-            )),
-            Some(data) => problems.extend(keys.iter().filter(|key| is_missing(data, key)).map(|key| {
-                Problem::new(
-                    field,
-                    format!("Secret {name} has no key {key}, or an empty one"),
-                    "add the key to the Secret, or name another Secret",
-                )
-            })),
-        }
-        SecretMount { name: name.to_owned(), content_hash: self.hash(name, keys) }
-    }
-
-    fn check_jwt_key(&self, name: &str, problems: &mut Vec<Problem>) {
-        let length = self.referenced.secrets.get(name).and_then(|data| data.get(JWT_KEY)).map_or(0, Vec::len);
-        if (1..JWT_KEY_BYTES).contains(&length) {
-            problems.push(Problem::new(
-                "spec.api.authSecretRef",
-                format!("key {JWT_KEY} of Secret {name} has {length} bytes, fewer than {JWT_KEY_BYTES}"),
-                "put at least 32 random bytes there, for example from `openssl rand -base64 48`",
-            ));
-        }
-    }
-
-    /// Changes with the content of the keys. The uid of the resource is hashed too, so that equal
-    /// Secrets of two clusters do not show as equal in annotations.
-    fn hash(&self, name: &str, keys: &[&str]) -> String {
-        let mut hasher = Sha256::new();
-        hasher.update(self.identity.uid.as_bytes());
-        for key in keys {
-            let value = self.referenced.secrets.get(name).and_then(|data| data.get(*key));
-            hasher.update(key.as_bytes());
-            hasher.update(value.map_or(0, Vec::len).to_be_bytes());
-            hasher.update(value.map_or(&[][..], Vec::as_slice));
-        }
-        crate::build::short_hash(hasher)
-    }
-}
-
-/// The keys to name when the whole Secret is missing: all of them, not only those of one workload.
-fn all_keys<'a>(keys: &[&'a str]) -> Vec<&'a str> {
-    if keys == [ACCESS_TOKEN] { vec![ACCESS_TOKEN, APP_SECRET, VERIFY_TOKEN] } else { keys.to_vec() }
-}
-
-fn is_missing(data: &SecretData, key: &str) -> bool {
-    data.get(key).is_none_or(Vec::is_empty)
 }
 
 fn exposure(service: &api::Service) -> Exposure {
