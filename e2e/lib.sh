@@ -93,6 +93,15 @@ archive_of() { local name=${1##*/}; printf '%s/images/%s-%s.tar.zst' "$CACHE" "$
 
 debian_codename() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release; }
 
+# apt_sources: where this machine gets Debian's packages from; the older form of the file is a list.
+apt_sources() {
+  local file
+  for file in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do
+    if [ -s "$file" ]; then echo "$file"; return; fi
+  done
+  die "neither /etc/apt/sources.list.d/debian.sources nor /etc/apt/sources.list says where Debian's packages come from"
+}
+
 # decide_images: sets IMAGES to `upstream` or `registries`, and says why. One bounded look at Docker Hub at most.
 decide_images() {
   local why node=kindest/node:v1.34.0 running tool missing=() hidden

@@ -28,7 +28,7 @@ jre_image() {
     # Man pages stay: the JRE's postinst registers alternatives in their folders, and fails without.
     mmdebstrap --quiet --format=tar --variant=minbase --include=$packages \
       --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-      "$codename" "$archive.tmp" /etc/apt/sources.list.d/debian.sources
+      "$codename" "$archive.tmp" "$(apt_sources)"
     mv "$archive.tmp" "$archive"
   fi
   docker import --change "LABEL $label=$content" "$archive" "$image" >/dev/null

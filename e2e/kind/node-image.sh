@@ -25,7 +25,7 @@ if [ ! -s "$base" ]; then
   say "fetching Debian packages for the nodes"
   mmdebstrap --quiet --format=tar --variant=minbase --include=$packages \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-    "$codename" "$base.tmp" /etc/apt/sources.list.d/debian.sources
+    "$codename" "$base.tmp" "$(apt_sources)"
   mv "$base.tmp" "$base"
 fi
 node=$work/node
