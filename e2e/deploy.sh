@@ -50,6 +50,8 @@ roll() {
     say "restarting $owner, which runs an older build"
     kubectl -n "$namespace" rollout restart "deployment/$owner" >/dev/null
   done
+  # The resource says Ready until its operator has seen the restart: wait for the rollouts themselves.
+  for owner in $(printf '%s\n' "${outdated[@]}" | sort -u); do rolled_out "$namespace" 120 "deployment/$owner"; done
 }
 
 rolled_out() { # NAMESPACE SECONDS KIND/NAME...

@@ -119,15 +119,22 @@ impl Life {
     }
 }
 
-/// `chat4all api`.
+/// What every workload of the message path needs.
 #[derive(Debug, clap::Args)]
-pub struct Api {
+pub struct Workload {
     #[command(flatten)]
     pub kafka: Kafka,
     #[command(flatten)]
     pub store: Store,
     #[command(flatten)]
     pub life: Life,
+}
+
+/// `chat4all api`.
+#[derive(Debug, clap::Args)]
+pub struct Api {
+    #[command(flatten)]
+    pub workload: Workload,
     /// The connectors, name=channel, separated by commas; the first one of a channel carries it.
     #[arg(long, env = "CONNECTORS", value_delimiter = ',')]
     pub connectors: Vec<Connector>,
@@ -143,11 +150,7 @@ pub struct Api {
 #[derive(Debug, clap::Args)]
 pub struct Router {
     #[command(flatten)]
-    pub kafka: Kafka,
-    #[command(flatten)]
-    pub store: Store,
-    #[command(flatten)]
-    pub life: Life,
+    pub workload: Workload,
     /// The connectors, name=channel, separated by commas; the first one of a channel carries it.
     #[arg(long, env = "CONNECTORS", value_delimiter = ',')]
     pub connectors: Vec<Connector>,
@@ -157,11 +160,7 @@ pub struct Router {
 #[derive(Debug, clap::Args)]
 pub struct ConnectorArgs {
     #[command(flatten)]
-    pub kafka: Kafka,
-    #[command(flatten)]
-    pub store: Store,
-    #[command(flatten)]
-    pub life: Life,
+    pub workload: Workload,
     /// The connector's name in the resource.
     #[arg(long, env = "CONNECTOR_NAME")]
     pub connector_name: String,

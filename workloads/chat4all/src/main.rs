@@ -5,6 +5,7 @@
 
 mod admin;
 mod args;
+mod complaint;
 mod run;
 mod signals;
 mod telemetry;
@@ -14,7 +15,16 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            match complaint::of(&error) {
+                Some(text) => eprintln!("{text}"),
+                None => error.exit(),
+            }
+            return ExitCode::from(2);
+        }
+    };
     telemetry::start(args.log_format);
     // Several TLS libraries are compiled in by dependencies; this one is ours.
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {

@@ -12,15 +12,16 @@ use crate::args::Api;
 use crate::signals;
 
 pub async fn run(args: Api) -> Result<(), Box<dyn Error>> {
-    let grace = args.life.grace();
+    let workload = args.workload;
+    let grace = workload.life.grace();
     let shutdown = signals::shutdown(grace)?;
     let mut registry = Registry::with_prefix("chat4all");
     let metrics = Metrics::register(&mut registry);
-    let Some(store) = reach(&args.store.config(), &shutdown).await else { return Ok(()) };
-    let producer = Producer::connect(&args.kafka.config())?;
+    let Some(store) = reach(&workload.store.config(), &shutdown).await else { return Ok(()) };
+    let producer = Producer::connect(&workload.kafka.config())?;
     let config = Config {
-        listen: args.life.http_listen,
-        topics: args.kafka.topics(),
+        listen: workload.life.http_listen,
+        topics: workload.kafka.topics(),
         connectors: args.connectors,
         auth_dir: args.auth_dir,
         webhooks_dir: args.webhooks_dir,

@@ -15,6 +15,7 @@ use crate::args::ConnectorArgs;
 use crate::signals;
 
 pub async fn run(args: ConnectorArgs) -> Result<(), Box<dyn Error>> {
+    let workload = args.workload;
     let channel = open(
         args.connector_channel,
         &ChannelConfig {
@@ -24,24 +25,24 @@ pub async fn run(args: ConnectorArgs) -> Result<(), Box<dyn Error>> {
             credentials_dir: args.connector_credentials_dir,
         },
     )?;
-    let shutdown = signals::shutdown(args.life.grace())?;
+    let shutdown = signals::shutdown(workload.life.grace())?;
     let mut registry = Registry::with_prefix("chat4all");
     let consumer_metrics = ConsumerMetrics::register(&mut registry);
     let metrics = ConnectorMetrics::register(&mut registry);
     let health = Health::new(shutdown.clone());
-    admin::serve(args.life.http_listen, health.clone(), registry).await?;
+    admin::serve(workload.life.http_listen, health.clone(), registry).await?;
 
-    let Some(store) = reach(&args.store.config(), &shutdown).await else { return Ok(()) };
-    let kafka = args.kafka.config();
+    let Some(store) = reach(&workload.store.config(), &shutdown).await else { return Ok(()) };
+    let kafka = workload.kafka.config();
     let producer = Producer::connect(&kafka)?;
     let config = Config {
         name: args.connector_name,
-        topics: args.kafka.topics(),
+        topics: workload.kafka.topics(),
         breaker: args.connector_circuit_breaker.unwrap_or_default(),
         retry: args.connector_retry.unwrap_or_default(),
         on_unknown_outcome: args.connector_on_unknown_outcome,
         request_timeout: Duration::from_millis(args.connector_request_timeout_ms),
-        drain: args.life.drain(),
+        drain: workload.life.drain(),
     };
     let connector = Connector::new(config, channel, &kafka, producer.clone(), store, consumer_metrics, metrics)?;
     health.watch(producer.clone(), connector.pulses());

@@ -16,16 +16,17 @@ use crate::signals;
 pub const FLUSH: Duration = Duration::from_secs(5);
 
 pub async fn run(args: Router) -> Result<(), Box<dyn Error>> {
-    let shutdown = signals::shutdown(args.life.grace())?;
+    let workload = args.workload;
+    let shutdown = signals::shutdown(workload.life.grace())?;
     let mut registry = Registry::with_prefix("chat4all");
     let metrics = ConsumerMetrics::register(&mut registry);
     let health = Health::new(shutdown.clone());
-    admin::serve(args.life.http_listen, health.clone(), registry).await?;
+    admin::serve(workload.life.http_listen, health.clone(), registry).await?;
 
-    let Some(store) = reach(&args.store.config(), &shutdown).await else { return Ok(()) };
-    let kafka = args.kafka.config();
+    let Some(store) = reach(&workload.store.config(), &shutdown).await else { return Ok(()) };
+    let kafka = workload.kafka.config();
     let producer = Producer::connect(&kafka)?;
-    let config = Config { topics: args.kafka.topics(), connectors: args.connectors, drain: args.life.drain() };
+    let config = Config { topics: workload.kafka.topics(), connectors: args.connectors, drain: workload.life.drain() };
     let router = chat4all_router::Router::new(config, &kafka, producer.clone(), store, metrics)?;
     health.watch(producer.clone(), router.pulses());
     router.run(shutdown).await?;
