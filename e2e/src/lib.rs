@@ -1,0 +1,20 @@
+//! What the end-to-end tests are made of: a typed client of the cluster, clients of the API and of
+//! the provider simulator, an open-loop load, and the checker that reconciles what became of it.
+//! The cases themselves are in `tests/e2e`.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod api;
+pub mod deletion;
+pub mod drain;
+pub mod follow;
+pub mod groups;
+pub mod history;
+pub mod kube;
+pub mod load;
+pub mod metrics;
+pub mod report;
+pub mod sample;
+pub mod settings;
+pub mod simulator;
+pub mod wait;

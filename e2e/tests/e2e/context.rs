@@ -1,0 +1,53 @@
+//! What every case has at hand.
+
+use std::error::Error;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use chat4all_e2e::report::Report;
+use chat4all_e2e::sample::Sample;
+use chat4all_e2e::settings::Settings;
+use uuid::Uuid;
+
+/// How a case ends. Any error fails it; what went wrong stands in the error's words.
+pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The sample, the settings and the report of a run.
+pub struct Context {
+    pub sample: Sample,
+    pub settings: Settings,
+    /// Makes what this run creates different from what others created.
+    pub run: Uuid,
+    report: Mutex<Report>,
+    started: Instant,
+}
+
+impl Context {
+    pub async fn new(settings: Settings) -> Outcome<Self> {
+        let sample = Sample::of(&settings).await?;
+        Ok(Self { sample, settings, run: Uuid::new_v4(), report: Mutex::default(), started: Instant::now() })
+    }
+
+    pub fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells whoever watches what goes on.
+    pub fn say(&self, what: impl std::fmt::Display) {
+        eprintln!("    [{:>3} s] {what}", self.started.elapsed().as_secs());
+    }
+}
+
+/// An error with all its causes.
+pub fn told(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !words.contains(&more) {
+            words = format!("{words}: {more}");
+        }
+        cause = error.source();
+    }
+    words
+}

@@ -1,0 +1,41 @@
+//! Pods are deleted under load. After a graceful end nothing is lost and nothing comes twice; after
+//! a kill, what comes twice is what the ledger names.
+
+use std::sync::Arc;
+
+use chat4all_e2e::deletion::Way;
+use serde_json::json;
+
+use crate::context::{Context, Outcome};
+use crate::story::{Duplicates, Story, Watched};
+
+pub async fn routers_deleted(context: Arc<Context>) -> Outcome {
+    let mut story = Story::begin(&context, "routers deleted", Watched::Routers).await?;
+    let done = story.delete(&context.sample.routers, Way::Graceful, context.settings.deletions).await;
+    story.end(done, Duplicates::Never).await.map(drop)
+}
+
+/// A router names no unknown outcomes, and needs none: its steps are the same when they are
+/// repeated, so the provider gets nothing twice here either, unless the connector says so.
+pub async fn routers_killed(context: Arc<Context>) -> Outcome {
+    let mut story = Story::begin(&context, "routers killed", Watched::Routers).await?;
+    let done = story.delete(&context.sample.routers, Way::Killed, context.settings.deletions).await;
+    story.end(done, Duplicates::Named).await.map(drop)
+}
+
+pub async fn connectors_deleted(context: Arc<Context>) -> Outcome {
+    connectors(&context, "connectors deleted", Way::Graceful, Duplicates::Never).await
+}
+
+pub async fn connectors_killed(context: Arc<Context>) -> Outcome {
+    connectors(&context, "connectors killed", Way::Killed, Duplicates::Named).await
+}
+
+/// The provider takes a tenth of a second for its answers, as real ones do: so there are always
+/// calls under way when a pod ends.
+async fn connectors(context: &Context, case: &'static str, way: Way, duplicates: Duplicates) -> Outcome {
+    context.sample.simulator.misbehave(&json!({"delayMillis": 100})).await?;
+    let mut story = Story::begin(context, case, Watched::Connector).await?;
+    let done = story.delete(&context.sample.connectors, way, context.settings.deletions).await;
+    story.end(done, duplicates).await.map(drop)
+}

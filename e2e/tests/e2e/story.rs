@@ -1,0 +1,234 @@
+//! A load with something done to the cluster while it runs, and the reckoning afterwards.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use ::kube::ResourceExt as _;
+use chat4all_e2e::deletion::{Way, Workload};
+use chat4all_e2e::drain::drained;
+use chat4all_e2e::follow::Follower;
+use chat4all_e2e::groups::Share;
+use chat4all_e2e::history::{Disturbance, History, check, partition_of, pauses};
+use chat4all_e2e::load::{Load, Schedule, Sent};
+use chat4all_e2e::report::{self, PauseRow, Row};
+use chat4all_e2e::sample::{CONNECTOR, PARTITIONS};
+use chat4all_e2e::wait::{self, Look};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+
+use crate::context::{Context, Outcome};
+
+/// A rebalance after a kill takes the session time-out (6 s in the sample) and the join of the
+/// replacement; the rest is for a busy machine.
+const GROUP_STABLE_WITHIN: Duration = Duration::from_secs(60);
+
+/// How many violations are told one by one.
+const TOLD: usize = 20;
+
+/// Whose partitions are watched.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Watched {
+    /// The routers': those of `messages`, whose key is the conversation.
+    Routers,
+    /// The connector's: those of its outbound topic, whose key is the recipient.
+    Connector,
+}
+
+/// Whether a duplicate may be, if the ledger names it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Duplicates {
+    Never,
+    Named,
+}
+
+/// What a case does with the cluster.
+pub struct Story<'a> {
+    context: &'a Context,
+    case: &'static str,
+    watched: Watched,
+    schedule: Schedule,
+    /// By conversation.
+    partitions: HashMap<String, u32>,
+    ends_before: BTreeMap<u32, i64>,
+    follower: Follower,
+    load: Load,
+    disturbances: Vec<Disturbance>,
+}
+
+impl<'a> Story<'a> {
+    /// Starts the load of the settings.
+    pub async fn begin(context: &'a Context, case: &'static str, watched: Watched) -> Outcome<Self> {
+        let settings = &context.settings;
+        Self::begin_with(context, case, watched, settings.rate, settings.conversations, settings.messages).await
+    }
+
+    /// Starts a load of `at_least` messages at this rate over so many conversations.
+    pub async fn begin_with(
+        context: &'a Context,
+        case: &'static str,
+        watched: Watched,
+        rate: u32,
+        conversations: u32,
+        at_least: u64,
+    ) -> Outcome<Self> {
+        let sample = &context.sample;
+        let schedule = Schedule::new(&case.replace(' ', "-"), rate, conversations, context.run);
+        let partitions = (0..conversations).map(|n| {
+            let key = match watched {
+                Watched::Routers => schedule.conversation(n),
+                Watched::Connector => schedule.recipient(n),
+            };
+            (schedule.conversation(n), partition_of(&key, PARTITIONS))
+        });
+        let api = sample.sign_in().await?;
+        let ends_before = sample.kafka.ends(&sample.topics.messages()).await?;
+        let follower = Follower::start(sample.simulator.clone()).await?;
+        Ok(Self {
+            context,
+            case,
+            watched,
+            partitions: partitions.collect(),
+            ends_before,
+            follower,
+            load: Load::start(api, schedule.clone(), at_least),
+            schedule,
+            disturbances: Vec::new(),
+        })
+    }
+
+    /// Deletes so many pods of a workload one after another, each when the group is stable again.
+    pub async fn delete(&mut self, workload: &Workload, way: Way, times: u32) -> Outcome {
+        for _ in 0..times {
+            let shares = self.until_every_partition_has_a_consumer(workload).await?;
+            let pods = workload.running().await?;
+            let pod = pods.first().ok_or("no pod is ready")?;
+            let orphaned = shares.iter().filter(|share| share.consumer.as_deref() == address(pod));
+            let orphaned: BTreeSet<u32> = orphaned.map(|share| share.partition).collect();
+            self.context.say(format!("{} is {way}; it has {} partitions", pod.name_any(), orphaned.len()));
+            self.disturb(pod.name_any(), orphaned);
+            workload.delete(pod, way).await?;
+            workload.until_replaced(pod).await?;
+            self.until_every_partition_moved().await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that something is done now.
+    pub fn disturb(&mut self, victim: String, orphaned: BTreeSet<u32>) {
+        self.disturbances.push(Disturbance { at: self.load.now(), victim, orphaned });
+    }
+
+    /// Waits until the provider has taken so many messages.
+    pub async fn until_received(&self, messages: usize) -> Outcome {
+        let what = format!("the provider received {messages} messages");
+        Ok(wait::until(what, GROUP_STABLE_WITHIN, async || match self.follower.received() {
+            enough if enough >= messages => Look::Yes(()),
+            received => Look::NotYet(format!("{received} so far")),
+        })
+        .await?)
+    }
+
+    /// Waits until the group says that every partition belongs to a pod that is ready.
+    async fn until_every_partition_has_a_consumer(&self, workload: &Workload) -> Outcome<Vec<Share>> {
+        let sample = &self.context.sample;
+        let (group, topic) = match self.watched {
+            Watched::Routers => (sample.topics.router_group(), sample.topics.messages()),
+            Watched::Connector => (sample.topics.connector_group(CONNECTOR), sample.topics.outbound(CONNECTOR)),
+        };
+        let what = format!("every partition of {topic} belongs to a ready pod in group {group}");
+        let look = async || -> Outcome<Vec<Share>> {
+            let pods = workload.running().await?;
+            let addresses: Vec<&str> = pods.iter().filter_map(address).collect();
+            let mut shares = sample.kafka.group(&group).await?;
+            shares.retain(|share| share.topic == topic);
+            let lives = |share: &&Share| share.consumer.as_deref().is_some_and(|ip| addresses.contains(&ip));
+            let alive = shares.iter().filter(lives).count();
+            if alive == PARTITIONS as usize {
+                Ok(shares)
+            } else {
+                Err(format!("{alive} of {PARTITIONS} do; ready pods: {addresses:?}; the group: {shares:?}").into())
+            }
+        };
+        Ok(wait::until(what, GROUP_STABLE_WITHIN, async || look().await.into()).await?)
+    }
+
+    /// Waits until a message of each partition went all the way that was accepted after now.
+    async fn until_every_partition_moved(&self) -> Outcome {
+        let since = Timestamp::now();
+        let all: BTreeSet<u32> = self.partitions.values().copied().collect();
+        let what = "a message of every partition that was accepted after the replacement reached the provider";
+        Ok(wait::until(what, GROUP_STABLE_WITHIN, async || {
+            let conversations = self.follower.moved_since(since);
+            let moved = conversations.iter().filter_map(|c| self.partitions.get(c).copied()).collect();
+            let still: BTreeSet<u32> = all.difference(&moved).copied().collect();
+            if still.is_empty() { Look::Yes(()) } else { Look::NotYet(format!("nothing from partitions {still:?}")) }
+        })
+        .await?)
+    }
+
+    /// Ends the load, waits until everything is read, reckons, and adds a row to the report. Fails
+    /// when something is lost, doubled or out of order, and when what was done in between failed.
+    pub async fn end(self, done: Outcome, duplicates: Duplicates) -> Outcome<History> {
+        let Self { context, case, partitions, follower, load, disturbances, ends_before, schedule, watched } = self;
+        if let Err(error) = &done {
+            context.say(format!("failed, reckoning all the same: {}", crate::context::told(&**error)));
+        }
+        let sent = load.stop().await;
+        context.say(format!("{} messages accepted, {} requests repeated", sent.accepted.len(), sent.repeated));
+        let api = context.sample.sign_in().await?;
+        let stored = drained(&api, &schedule.conversations(), &sent.accepted, context.settings.drain).await?;
+        let received = follower.finish().await?;
+        let ends = context.sample.kafka.ends(&context.sample.topics.messages()).await?;
+        let history = History { accepted: sent.accepted.clone(), stored, received };
+        let findings = check(&history);
+        let pauses =
+            pauses(&history, &disturbances, |conversation| partitions.get(conversation).copied().unwrap_or(PARTITIONS));
+        let rows = pauses.iter().filter(|p| !p.disturbance.orphaned.is_empty()).map(|p| PauseRow::of(case, p));
+        context.report().add(Row::of(case, &history, &findings, &pauses), rows.collect());
+
+        let mut violations = complaints(&sent);
+        violations.extend(findings.violations(duplicates == Duplicates::Named));
+        if watched == Watched::Routers && sent.repeated == 0 {
+            violations.extend(misplaced(&partitions, &history, &ends_before, &ends));
+        }
+        if !violations.is_empty() {
+            let file = report::folder().join(format!("e2e-{}-history.json", case.replace(' ', "-")));
+            report::write(&file, &history)?;
+            let more = violations.len().saturating_sub(TOLD);
+            violations.truncate(TOLD);
+            let more = if more > 0 { format!("\n... and {more} more") } else { String::new() };
+            return Err(format!("{}{more}\nthe whole history: {}", violations.join("\n"), file.display()).into());
+        }
+        done.map(|()| history)
+    }
+}
+
+fn address(pod: &Pod) -> Option<&str> {
+    pod.status.as_ref()?.pod_ip.as_deref()
+}
+
+/// What the load has to complain about.
+fn complaints(sent: &Sent) -> Vec<String> {
+    let mut complaints: Vec<String> = sent.not_accepted.iter().map(|line| format!("not accepted: {line}")).collect();
+    if sent.held_back > 0 {
+        complaints.push(format!("the load was not open: {} messages were held back by its own bound", sent.held_back));
+    }
+    complaints
+}
+
+/// Pauses are counted by partitions that were computed here. Kafka's own partitions must have grown by
+/// just as much, or the computation is wrong.
+fn misplaced(
+    partitions: &HashMap<String, u32>,
+    history: &History,
+    before: &BTreeMap<u32, i64>,
+    after: &BTreeMap<u32, i64>,
+) -> Option<String> {
+    let mut computed: BTreeMap<u32, i64> = after.keys().map(|partition| (*partition, 0)).collect();
+    for message in &history.accepted {
+        *computed.entry(partitions.get(&message.conversation).copied()?).or_default() += 1;
+    }
+    let grown: BTreeMap<u32, i64> =
+        after.iter().map(|(partition, end)| (*partition, end - before.get(partition).copied().unwrap_or(0))).collect();
+    (grown != computed).then(|| format!("partitions: computed {computed:?}, but Kafka's grew by {grown:?}"))
+}
