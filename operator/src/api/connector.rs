@@ -114,7 +114,8 @@ pub struct CircuitBreaker {
     #[schemars(range(min = 1, max = 10000))]
     pub minimum_calls: i32,
 
-    /// Length of the sliding window, 1 to 3600 seconds. Default: 60.
+    /// Length of the sliding window, 1 to 3600 seconds. Default: 10. At a steady rate the breaker opens after
+    /// the failure rate's share of it.
     #[serde(default = "default_window")]
     #[schemars(range(min = 1, max = 3600))]
     pub window_seconds: i32,
@@ -151,7 +152,7 @@ fn default_minimum_calls() -> i32 {
 }
 
 fn default_window() -> i32 {
-    60
+    10
 }
 
 fn default_open() -> i32 {
@@ -169,7 +170,7 @@ fn default_half_open_calls() -> i32 {
 ).field_path(".initialBackoffMillis"))]
 #[serde(rename_all = "camelCase")]
 pub struct Retry {
-    /// Calls for one delivery before it is given up, 1 to 20. Default: 5.
+    /// Calls for one delivery before it is given up, the first one included, 1 to 20. Default: 6.
     #[serde(default = "default_max_attempts")]
     #[schemars(range(min = 1, max = 20))]
     pub max_attempts: i32,
@@ -197,7 +198,7 @@ impl Default for Retry {
 }
 
 fn default_max_attempts() -> i32 {
-    5
+    6
 }
 
 fn default_initial_backoff() -> i32 {

@@ -181,9 +181,9 @@ fn a_connector_is_told_what_the_resource_says_about_it() {
     assert_eq!(env["CONNECTOR_ACCOUNT"], r#"{"phoneNumberId":"106540352242922","apiVersion":"v25.0"}"#);
     assert_eq!(
         env["CONNECTOR_CIRCUIT_BREAKER"],
-        r#"{"failureRatePercent":50,"minimumCalls":10,"windowSeconds":60,"openSeconds":30,"halfOpenCalls":3}"#
+        r#"{"failureRatePercent":50,"minimumCalls":10,"windowSeconds":10,"openSeconds":30,"halfOpenCalls":3}"#
     );
-    assert_eq!(env["CONNECTOR_RETRY"], r#"{"maxAttempts":5,"initialBackoffMillis":1000,"maxBackoffMillis":16000}"#);
+    assert_eq!(env["CONNECTOR_RETRY"], r#"{"maxAttempts":6,"initialBackoffMillis":1000,"maxBackoffMillis":16000}"#);
     assert_eq!(env["CONNECTOR_REQUEST_TIMEOUT_MS"], "10000");
     assert_eq!(env["CONNECTOR_ON_UNKNOWN_OUTCOME"], "Resend");
 }

@@ -254,9 +254,9 @@ mod tests {
     #[test]
     fn policies_are_read_as_the_operator_writes_them() {
         let breaker =
-            r#"{"failureRatePercent":50,"minimumCalls":10,"windowSeconds":60,"openSeconds":30,"halfOpenCalls":3}"#;
+            r#"{"failureRatePercent":50,"minimumCalls":10,"windowSeconds":10,"openSeconds":30,"halfOpenCalls":3}"#;
         assert_eq!(json::<BreakerPolicy>(breaker), Ok(BreakerPolicy::default()));
-        let retry = r#"{"maxAttempts":5,"initialBackoffMillis":1000,"maxBackoffMillis":16000}"#;
+        let retry = r#"{"maxAttempts":6,"initialBackoffMillis":1000,"maxBackoffMillis":16000}"#;
         assert_eq!(json::<RetryPolicy>(retry), Ok(RetryPolicy::default()));
         assert_eq!(quoted::<OnUnknownOutcome>("Hold"), Ok(OnUnknownOutcome::Hold));
         assert!(quoted::<OnUnknownOutcome>("Forget").is_err());

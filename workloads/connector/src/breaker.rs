@@ -25,7 +25,7 @@ pub struct BreakerPolicy {
 
 impl Default for BreakerPolicy {
     fn default() -> Self {
-        Self { failure_rate_percent: 50, minimum_calls: 10, window_seconds: 60, open_seconds: 30, half_open_calls: 3 }
+        Self { failure_rate_percent: 50, minimum_calls: 10, window_seconds: 10, open_seconds: 30, half_open_calls: 3 }
     }
 }
 
@@ -218,7 +218,7 @@ mod tests {
         for _ in 0..9 {
             call(&mut breaker, Health::Unwell, now);
         }
-        call(&mut breaker, Health::Unwell, now + seconds(60));
+        call(&mut breaker, Health::Unwell, now + seconds(10));
         assert_eq!(breaker.state(), State::Closed);
     }
 

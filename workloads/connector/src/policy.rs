@@ -18,7 +18,7 @@ pub struct RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { max_attempts: 5, initial_backoff_millis: 1000, max_backoff_millis: 16_000 }
+        Self { max_attempts: 6, initial_backoff_millis: 1000, max_backoff_millis: 16_000 }
     }
 }
 

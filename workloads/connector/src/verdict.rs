@@ -152,7 +152,8 @@ mod tests {
     #[case(1, 2)]
     #[case(2, 4)]
     #[case(3, 8)]
-    fn an_unavailable_provider_is_tried_again_after_1_2_4_8_seconds(#[case] attempts: u32, #[case] seconds: i64) {
+    #[case(4, 16)]
+    fn an_unavailable_provider_is_tried_again_after_1_2_4_8_16_seconds(#[case] attempts: u32, #[case] seconds: i64) {
         let verdict = refused(Kind::Unavailable, attempts);
         assert_eq!((not_before(&verdict), verdict.health), (seconds, Health::Unwell));
     }
@@ -160,7 +161,7 @@ mod tests {
     #[test]
     fn the_last_attempt_fails_with_the_providers_code() {
         let failed = Outcome::Failed { code: "7".into(), reason: "why".into() };
-        assert_eq!(refused(Kind::Unavailable, 4).outcome, failed);
+        assert_eq!(refused(Kind::Unavailable, 5).outcome, failed);
         assert_eq!(refused(Kind::Unexplained, 2).outcome, failed);
         assert_eq!(refused(Kind::Permanent(Cause::BadRequest), 0).outcome, failed);
     }
