@@ -1,4 +1,5 @@
-//! Waits until every accepted message has been read, and returns what is then known of all of them.
+//! Waits until every accepted message has come to its end (read, or given up), and returns what is
+//! then known of all of them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -13,8 +14,8 @@ use crate::wait::{self, Look};
 /// Conversations that are read at the same time.
 const AT_ONCE: usize = 8;
 
-/// What the store holds of these conversations, when every accepted message was read, or when the
-/// limit has passed: what is missing then is for the checker to name.
+/// What the store holds of these conversations, when every accepted message came to its end, or when
+/// the limit has passed: what is missing then is for the checker to name.
 pub async fn drained(
     api: &Api,
     conversations: &[String],
@@ -27,11 +28,11 @@ pub async fn drained(
     }
     let mut known: BTreeMap<&str, Vec<Stored>> = BTreeMap::new();
     let mut failure = None;
-    let waited = wait::until("all accepted messages are read", limit, async || {
+    let waited = wait::until("all accepted messages are read, or given up", limit, async || {
         let open: Vec<&str> = conversations
             .iter()
             .map(String::as_str)
-            .filter(|c| unread(&wanted, &known, c) > 0 || !known.contains_key(c))
+            .filter(|c| unsettled(&wanted, &known, c) > 0 || !known.contains_key(c))
             .collect();
         let mut pages =
             futures::stream::iter(open.into_iter().map(async |c| (c, api.messages(c).await))).buffer_unordered(AT_ONCE);
@@ -42,7 +43,7 @@ pub async fn drained(
                 Err(error) => failure = Some(error),
             }
         }
-        let left: usize = conversations.iter().map(|c| unread(&wanted, &known, c)).sum();
+        let left: usize = conversations.iter().map(|c| unsettled(&wanted, &known, c)).sum();
         match &failure {
             Some(error) => Look::NotYet(error.to_string()),
             None if left == 0 => Look::Yes(()),
@@ -58,13 +59,14 @@ pub async fn drained(
     }
 }
 
-/// How many messages of a conversation are not stored, or not read by all their recipients.
-fn unread(wanted: &HashMap<&str, HashSet<Uuid>>, known: &BTreeMap<&str, Vec<Stored>>, conversation: &str) -> usize {
-    let read: HashSet<Uuid> =
-        known.get(conversation).into_iter().flatten().filter(|m| is_read(m)).map(|m| m.message_id).collect();
-    wanted.get(conversation).map_or(0, |wanted| wanted.difference(&read).count())
+/// How many messages of a conversation are not stored, or still on their way to a recipient.
+fn unsettled(wanted: &HashMap<&str, HashSet<Uuid>>, known: &BTreeMap<&str, Vec<Stored>>, conversation: &str) -> usize {
+    let settled: HashSet<Uuid> =
+        known.get(conversation).into_iter().flatten().filter(|m| is_settled(m)).map(|m| m.message_id).collect();
+    wanted.get(conversation).map_or(0, |wanted| wanted.difference(&settled).count())
 }
 
-fn is_read(message: &Stored) -> bool {
-    !message.deliveries.is_empty() && message.deliveries.iter().all(|delivery| delivery.status == "READ")
+fn is_settled(message: &Stored) -> bool {
+    let ended = |status: &str| ["READ", "FAILED"].contains(&status);
+    !message.deliveries.is_empty() && message.deliveries.iter().all(|delivery| ended(&delivery.status))
 }

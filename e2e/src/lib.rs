@@ -14,6 +14,7 @@ pub mod kube;
 pub mod load;
 pub mod metrics;
 pub mod report;
+pub mod restarts;
 pub mod sample;
 pub mod settings;
 pub mod simulator;

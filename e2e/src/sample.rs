@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use chat4all_message::Topics;
 use chat4all_operator::api::Chat4AllCluster;
+use k8s_openapi::api::core::v1::Pod;
 use tokio::process::Command;
 
 use crate::api::{self, Api};
 use crate::deletion::Workload;
 use crate::groups::Kafka;
-use crate::kube::{self, Cluster, Namespace, One};
+use crate::kube::{self, All, Cluster, Namespace, One};
 use crate::settings::Settings;
 use crate::simulator::Simulator;
 use crate::wait::{self, TimedOut};
@@ -34,6 +35,8 @@ pub struct Sample {
     pub namespace: Namespace,
     /// The resource.
     pub resource: One<Chat4AllCluster>,
+    /// All pods of the namespace: the sample's, the simulator's, Kafka's and Cassandra's.
+    pub pods: All<Pod>,
     /// The routers.
     pub routers: Workload,
     /// The connector's pods.
@@ -73,6 +76,7 @@ impl Sample {
             |component: &str| format!("app.kubernetes.io/instance={NAME},app.kubernetes.io/component={component}");
         Ok(Self {
             resource: namespace.one(NAME),
+            pods: namespace.all(""),
             routers: Workload::new(&namespace, &format!("{NAME}-router"), &labels("router")),
             connectors: Workload::new(&namespace, &format!("{NAME}-connector-{CONNECTOR}"), &labels("connector")),
             kafka: Kafka::in_pod(namespace.one("kafka-0")),

@@ -11,12 +11,13 @@ use chat4all_e2e::groups::Share;
 use chat4all_e2e::history::{Disturbance, History, check, partition_of, pauses};
 use chat4all_e2e::load::{Load, Schedule, Sent};
 use chat4all_e2e::report::{self, PauseRow, Row};
+use chat4all_e2e::restarts::{Restarts, restarted, restarts};
 use chat4all_e2e::sample::{CONNECTOR, PARTITIONS};
 use chat4all_e2e::wait::{self, Look};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 
-use crate::context::{Context, Outcome};
+use crate::context::{Context, Outcome, told};
 
 /// A rebalance after a kill takes the session time-out (6 s in the sample) and the join of the
 /// replacement; the rest is for a busy machine.
@@ -50,6 +51,7 @@ pub struct Story<'a> {
     /// By conversation.
     partitions: HashMap<String, u32>,
     ends_before: BTreeMap<u32, i64>,
+    restarts_before: Restarts,
     follower: Follower,
     load: Load,
     disturbances: Vec<Disturbance>,
@@ -82,6 +84,7 @@ impl<'a> Story<'a> {
         });
         let api = sample.sign_in().await?;
         let ends_before = sample.kafka.ends(&sample.topics.messages()).await?;
+        let restarts_before = restarts(&sample.pods.list().await?);
         let follower = Follower::start(sample.simulator.clone()).await?;
         Ok(Self {
             context,
@@ -89,6 +92,7 @@ impl<'a> Story<'a> {
             watched,
             partitions: partitions.collect(),
             ends_before,
+            restarts_before,
             follower,
             load: Load::start(api, schedule.clone(), at_least),
             schedule,
@@ -169,9 +173,9 @@ impl<'a> Story<'a> {
     /// Ends the load, waits until everything is read, reckons, and adds a row to the report. Fails
     /// when something is lost, doubled or out of order, and when what was done in between failed.
     pub async fn end(self, done: Outcome, duplicates: Duplicates) -> Outcome<History> {
-        let Self { context, case, partitions, follower, load, disturbances, ends_before, schedule, watched } = self;
+        let Self { context, case, watched, schedule, partitions, follower, load, disturbances, .. } = self;
         if let Err(error) = &done {
-            context.say(format!("failed, reckoning all the same: {}", crate::context::told(&**error)));
+            context.say(format!("failed, reckoning all the same: {}", told(&**error)));
         }
         let sent = load.stop().await;
         context.say(format!("{} messages accepted, {} requests repeated", sent.accepted.len(), sent.repeated));
@@ -186,10 +190,12 @@ impl<'a> Story<'a> {
         let rows = pauses.iter().filter(|p| !p.disturbance.orphaned.is_empty()).map(|p| PauseRow::of(case, p));
         context.report().add(Row::of(case, &history, &findings, &pauses), rows.collect());
 
-        let mut violations = complaints(&sent);
+        let mut violations: Vec<String> = done.err().map(|error| told(&*error)).into_iter().collect();
+        violations.extend(complaints(&sent));
+        violations.extend(restarted(&self.restarts_before, &context.sample.pods.list().await?));
         violations.extend(findings.violations(duplicates == Duplicates::Named));
         if watched == Watched::Routers && sent.repeated == 0 {
-            violations.extend(misplaced(&partitions, &history, &ends_before, &ends));
+            violations.extend(misplaced(&partitions, &history, &self.ends_before, &ends));
         }
         if !violations.is_empty() {
             let file = report::folder().join(format!("e2e-{}-history.json", case.replace(' ', "-")));
@@ -199,7 +205,7 @@ impl<'a> Story<'a> {
             let more = if more > 0 { format!("\n... and {more} more") } else { String::new() };
             return Err(format!("{}{more}\nthe whole history: {}", violations.join("\n"), file.display()).into());
         }
-        done.map(|()| history)
+        Ok(history)
     }
 }
 
