@@ -150,9 +150,9 @@ impl Api {
         }
     }
 
-    /// All messages of a conversation, page by page as a client would read them. A page that
-    /// repeats a message of another page is not noticed by clients either, so offsets are used:
-    /// in a conversation at rest every row is seen exactly once.
+    /// All messages of a conversation, page by page. Pages are asked for by offset: a cursor names
+    /// a message, and could hide its second row at the edge of a page. The conversation must be at
+    /// rest.
     pub async fn messages(&self, conversation: &str) -> Result<Vec<Stored>, Error> {
         #[derive(Deserialize)]
         struct Page {

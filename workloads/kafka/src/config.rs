@@ -56,7 +56,8 @@ impl KafkaConfig {
 
     pub(crate) fn consumer(&self, group: &str) -> ClientConfig {
         let mut config = self.client();
-        let heartbeat = (self.session_timeout / 6).clamp(Duration::from_millis(500), Duration::from_secs(3));
+        // A rebalance is noticed with the next heartbeat, so this is what a graceful change costs.
+        let heartbeat = (self.session_timeout / 12).clamp(Duration::from_millis(500), Duration::from_secs(3));
         config
             .set("group.id", group)
             // Offsets are stored by hand, when everything before them is done, and committed from there.
