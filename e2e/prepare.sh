@@ -62,15 +62,10 @@ runtime_setting() {
 }
 
 start_dockerd() {
-  local file pid
-  # After an unclean death the pid may belong to somebody else by now, and Docker then will not start.
-  for file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; do
-    pid=$(cat "$file" 2>/dev/null) || continue
-    case $(cat "/proc/$pid/comm" 2>/dev/null) in
-      dockerd | containerd) ;;
-      *) rm -f "$file" ;;
-    esac
-  done
+  # After an unclean death the files name a process that is gone, a zombie or somebody else's, and Docker
+  # will not start over them. pidof does not count zombies.
+  pidof dockerd >/dev/null || rm -f /var/run/docker.pid
+  pidof containerd >/dev/null || rm -f /var/run/docker/containerd/containerd.pid
   if ! pidof dockerd >/dev/null; then
     say "starting dockerd (log: $CACHE/logs/dockerd.log)"
     setsid nohup dockerd >"$CACHE/logs/dockerd.log" 2>&1 </dev/null &
