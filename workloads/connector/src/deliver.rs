@@ -155,12 +155,8 @@ impl Deliverer {
         attempts: u32,
         lease: &Lease,
     ) -> Result<(), Ended> {
-        tracing::warn!(topic = %record.topic, partition = record.partition, offset = record.offset, code, reason,
-            attempts, "gave up a delivery");
         let letter = DeadLetter { group: &self.group, reason: code, message: reason, attempts };
-        let queue = self.config.topics.dead_letters();
-        lease.persist("produce a dead letter", || letter.send(&self.producer, &queue, record)).await?;
-        Ok(())
+        letter.put(&self.producer, &self.config.topics.dead_letters(), record, lease).await
     }
 
     fn count_call(&self, answer: &Answer) {

@@ -29,9 +29,7 @@ impl Handler for Journal {
                 let message = format!("the record cannot be read: {error}");
                 let letter =
                     DeadLetter { group: &self.group, reason: "chat4all:unreadable", message: &message, attempts: 0 };
-                let queue = self.topics.dead_letters();
-                lease.persist("produce a dead letter", || letter.send(&self.producer, &queue, &record)).await?;
-                Ok(())
+                letter.put(&self.producer, &self.topics.dead_letters(), &record, &lease).await
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use chat4all_message::dead_letter as header;
 
+use crate::lease::{Ended, Lease};
 use crate::producer::{Placed, ProduceError, Producer};
 use crate::record::Record;
 
@@ -20,8 +21,15 @@ pub struct DeadLetter<'a> {
 }
 
 impl DeadLetter<'_> {
-    /// Sends the record to `topic`.
-    pub async fn send(&self, producer: &Producer, topic: &str, record: &Record) -> Result<Placed, ProduceError> {
+    /// Puts the record into the queue `topic`, however often it must try, and says so in the log.
+    pub async fn put(&self, producer: &Producer, topic: &str, record: &Record, lease: &Lease) -> Result<(), Ended> {
+        tracing::warn!(topic = %record.topic, partition = record.partition, offset = record.offset,
+            code = self.reason, reason = self.message, attempts = self.attempts, "gave up a record");
+        lease.persist("produce a dead letter", || self.send(producer, topic, record)).await?;
+        Ok(())
+    }
+
+    async fn send(&self, producer: &Producer, topic: &str, record: &Record) -> Result<Placed, ProduceError> {
         let partition = record.partition.to_string();
         let offset = record.offset.to_string();
         let timestamp = record.timestamp.map(|t| t.to_string());

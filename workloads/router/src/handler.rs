@@ -38,12 +38,8 @@ impl Handlers {
 
     /// Puts a record into the dead-letter queue.
     pub(crate) async fn give_up(&self, record: &Record, code: &str, reason: &str, lease: &Lease) -> Result<(), Ended> {
-        tracing::warn!(topic = %record.topic, partition = record.partition, offset = record.offset, code, reason,
-            "gave up a record");
         let group = if self.is_status(record) { self.topics.status_group() } else { self.topics.router_group() };
         let letter = DeadLetter { group: &group, reason: code, message: reason, attempts: 0 };
-        let queue = self.topics.dead_letters();
-        lease.persist("produce a dead letter", || letter.send(&self.producer, &queue, record)).await?;
-        Ok(())
+        letter.put(&self.producer, &self.topics.dead_letters(), record, lease).await
     }
 }
