@@ -10,10 +10,10 @@ PACKAGES = --workspace
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down dev test lint unit integration charts e2e images cluster generate
+.PHONY: help up down dev test lint unit integration charts e2e images cluster simulate-scaling bench-assignment measure-offsets generate
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## a kind cluster with the sample in it, and a first message sent, delivered and read
 	@e2e/up.sh
@@ -40,7 +40,7 @@ unit: ## tests that need nothing but a compiler
 
 integration: ## tests on a real Kafka and Cassandra, which are started under Docker and then removed
 	@e2e/prepare.sh build
-	@e2e/integration.sh $(PACKAGES)
+	@e2e/with-backends.sh cargo test --locked $(PACKAGES) -- --ignored
 
 charts: ## the Helm charts with good and bad values
 	@e2e/charts.sh
@@ -55,6 +55,20 @@ images: ## the images of the programs and of the engines
 
 cluster: ## a kind cluster with the images loaded, and nothing installed in it
 	@e2e/cluster.sh
+
+simulate-scaling: ## compare the scaling of routers with ceil(lag / threshold), on a model of a consumer group
+	@e2e/prepare.sh build
+	cargo run --locked --quiet -p chat4all-operator --example simulate-scaling
+
+bench-assignment: ## compare the ways in which consumers share partitions, on a Kafka under Docker
+	@e2e/prepare.sh build
+	cargo build --locked $(PACKAGES) --example bench-assignment
+	@e2e/with-backends.sh "$(CARGO_TARGET_DIR)/debug/examples/bench-assignment"
+
+measure-offsets: ## what looking at the offsets of 1, 10 and 100 clusters costs, on a Kafka under Docker
+	@e2e/prepare.sh build
+	cargo build --locked $(PACKAGES) --example measure-offsets
+	@e2e/with-backends.sh "$(CARGO_TARGET_DIR)/debug/examples/measure-offsets"
 
 generate: ## write what is made from the code: the CRD, in crds/ and in the chart
 	@e2e/generate.sh

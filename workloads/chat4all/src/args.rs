@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chat4all_connector::{BreakerPolicy, OnUnknownOutcome, RetryPolicy};
-use chat4all_kafka::KafkaConfig;
+use chat4all_kafka::{GroupProtocol, KafkaConfig};
 use chat4all_message::{Channel, Connector, Topics};
 use chat4all_store::cassandra::{CassandraConfig, Keyspace, Replication};
 use clap::{Parser, Subcommand};
@@ -65,6 +65,7 @@ impl Kafka {
         KafkaConfig {
             bootstrap_servers: self.kafka_bootstrap_servers.clone(),
             session_timeout: Duration::from_millis(self.kafka_session_timeout_ms),
+            protocol: GroupProtocol::default(),
         }
     }
 

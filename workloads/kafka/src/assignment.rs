@@ -56,6 +56,12 @@ impl Owned {
         (self.stored.replace(frontier) != Some(frontier)).then_some(frontier)
     }
 
+    /// Whether everything that came is done and what comes next is wanted: from the return of the
+    /// partition on, records are given out by the client and not taken in.
+    pub(crate) fn is_clear(&self) -> bool {
+        self.watermark.is_clear() && !self.ending.is_cancelled()
+    }
+
     /// Takes a record in; `weight` in bytes.
     pub(crate) fn hold(&mut self, weight: usize) {
         self.held.records += 1;
@@ -127,6 +133,14 @@ impl Assignment {
     /// Whether none of these partitions has a handler at work.
     pub(crate) fn idle(&self, ids: &[PartitionId]) -> bool {
         ids.iter().all(|id| self.owned.get(id).is_none_or(|owned| owned.running == 0))
+    }
+
+    /// How full the hands are, 0 to 1. A partition that is paused because its share is used up is full
+    /// until it goes on.
+    pub(crate) fn load(&self, limits: &Limits, gate_open: bool) -> f64 {
+        let share = limits.share(self.owned.len());
+        let load = |owned: &Owned| if owned.paused && gate_open { 1.0 } else { share.load(owned.held) };
+        self.owned.values().map(load).sum::<f64>() / self.owned.len().max(1) as f64
     }
 
     /// The partitions whose pausing has to change, with what it has to be.

@@ -12,6 +12,21 @@ pub struct KafkaConfig {
     /// After how long without a heartbeat the broker gives a member's partitions to others.
     /// The broker accepts 6 s to 5 min by default (`group.min.session.timeout.ms`).
     pub session_timeout: Duration,
+    /// How the members of a group share its partitions.
+    pub protocol: GroupProtocol,
+}
+
+/// How the members of a group share its partitions. All members of one group must use the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// At each change every member gives back everything.
+    Eager,
+    /// A member gives back what goes to another one; the rest goes on meanwhile.
+    #[default]
+    CooperativeSticky,
+    /// The broker shares out, member by member (KIP-848). Needs Kafka 4.0. Its session time-out and its
+    /// heartbeats are the broker's settings, and ours are not used.
+    Consumer,
 }
 
 /// How long a record may wait for its acknowledgement before the caller is told that it failed.
@@ -26,6 +41,9 @@ impl KafkaConfig {
             // A broker that comes back after an hour is found again within two seconds.
             .set("reconnect.backoff.ms", "100")
             .set("reconnect.backoff.max.ms", "2000")
+            // What is sent to the address of a pod that has just gone is never answered: knock again soon, and
+            // not after the default of 30 s.
+            .set("socket.connection.setup.timeout.ms", "5000")
             // A pod that replaced a broker has another address under the same name.
             .set("broker.address.ttl", "1000")
             .set("socket.keepalive.enable", "true");
@@ -56,8 +74,7 @@ impl KafkaConfig {
 
     pub(crate) fn consumer(&self, group: &str) -> ClientConfig {
         let mut config = self.client();
-        // A rebalance is noticed with the next heartbeat, so this is what a graceful change costs.
-        let heartbeat = (self.session_timeout / 12).clamp(Duration::from_millis(500), Duration::from_secs(3));
+        self.share_out(&mut config);
         config
             .set("group.id", group)
             // Offsets are stored by hand, when everything before them is done, and committed from there.
@@ -66,10 +83,6 @@ impl KafkaConfig {
             .set("auto.commit.interval.ms", "500")
             // A group without an offset begins with what is there: nothing accepted is skipped.
             .set("auto.offset.reset", "earliest")
-            .set("session.timeout.ms", self.session_timeout.as_millis().to_string())
-            .set("heartbeat.interval.ms", heartbeat.as_millis().to_string())
-            // Untouched partitions go on during a rebalance.
-            .set("partition.assignment.strategy", "cooperative-sticky")
             // A new partition or topic is seen within seconds, not after the default of five minutes.
             .set("topic.metadata.refresh.interval.ms", "10000")
             // Pausing throws the prefetched records away: keep few of them.
@@ -79,5 +92,41 @@ impl KafkaConfig {
             .set("fetch.error.backoff.ms", "100")
             .set("fetch.wait.max.ms", "250");
         config
+    }
+
+    fn share_out(&self, config: &mut ClientConfig) {
+        let strategy = match self.protocol {
+            GroupProtocol::Eager => "range",
+            GroupProtocol::CooperativeSticky => "cooperative-sticky",
+            GroupProtocol::Consumer => {
+                // The client refuses a session time-out, heartbeats and a strategy beside it.
+                config.set("group.protocol", "consumer");
+                return;
+            }
+        };
+        // A rebalance is noticed with the next heartbeat, so this is what a graceful change costs.
+        let heartbeat = (self.session_timeout / 12).clamp(Duration::from_millis(500), Duration::from_secs(3));
+        config
+            .set("partition.assignment.strategy", strategy)
+            .set("session.timeout.ms", self.session_timeout.as_millis().to_string())
+            .set("heartbeat.interval.ms", heartbeat.as_millis().to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::consumer::BaseConsumer;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    fn the_client_takes_the_settings_of_every_protocol(
+        #[values(GroupProtocol::Eager, GroupProtocol::CooperativeSticky, GroupProtocol::Consumer)]
+        protocol: GroupProtocol,
+    ) {
+        let kafka =
+            KafkaConfig { bootstrap_servers: "127.0.0.1:1".into(), session_timeout: Duration::from_secs(6), protocol };
+        assert!(kafka.consumer("a-group").create::<BaseConsumer>().is_ok());
     }
 }

@@ -25,6 +25,12 @@ impl Limits {
         Limits { records: (self.records / partitions).max(1), bytes: (self.bytes / partitions).max(1) }
     }
 
+    /// How much of this share is used, 0 to 1.
+    pub(crate) fn load(&self, held: Held) -> f64 {
+        let of = |held: usize, share: usize| held as f64 / share as f64;
+        of(held.records, self.records).max(of(held.bytes, self.bytes)).min(1.0)
+    }
+
     /// Whether a partition with this share should be paused.
     pub(crate) fn pause(&self, held: Held, paused: bool) -> bool {
         if paused {

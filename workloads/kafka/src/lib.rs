@@ -6,12 +6,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod assignment;
+mod busy;
 mod config;
 mod consumer;
 mod dead_letter;
 mod flow;
 mod gate;
 mod lanes;
+mod last_commit;
 mod lease;
 mod metrics;
 mod persist;
@@ -20,9 +22,10 @@ mod pulse;
 mod record;
 mod runtime;
 mod together;
+mod waker;
 mod watermark;
 
-pub use config::KafkaConfig;
+pub use config::{GroupProtocol, KafkaConfig};
 pub use dead_letter::DeadLetter;
 pub use flow::Limits;
 pub use gate::{Gate, GateKeeper, gate};

@@ -24,15 +24,21 @@ use crate::consumer::{Context, Member, Rebalance, give_back, ids, list, take};
 use crate::flow::Limits;
 use crate::gate::Gate;
 use crate::lanes::Lanes;
+use crate::last_commit::LastCommit;
 use crate::lease::{Ended, Lease};
 use crate::metrics::{ConsumerMetrics, Group};
 use crate::pulse::Pulse;
 use crate::record::Record;
+use crate::waker::Waker;
 use crate::watermark::Begin;
 
 /// How often completed offsets are stored and deadlines looked at. The client commits what is
 /// stored every half second, so a killed process repeats at most what it did in about that time.
 const TICK: Duration = Duration::from_millis(100);
+
+/// How often partitions with nothing to do are looked at for what is no record. A marker counts as lag
+/// for so long.
+const MARKERS: Duration = Duration::from_secs(1);
 
 /// How long leaving the group may take at the end, before the process goes without it. The group
 /// then waits for the session time-out.
@@ -78,6 +84,9 @@ pub struct Consumer<H> {
     hasher: RandomState,
     running: JoinSet<Finished>,
     drains: VecDeque<Drain>,
+    waker: Waker,
+    /// When [`MARKERS`] were last looked for.
+    markers: Instant,
 }
 
 /// The assignment's epoch and the key's hash. Two keys with one hash share a lane, which is harmless.
@@ -136,6 +145,8 @@ impl<H: Handler> Consumer<H> {
             hasher: RandomState::new(),
             running: JoinSet::new(),
             drains: VecDeque::new(),
+            waker: Waker::default(),
+            markers: Instant::now(),
         })
     }
 
@@ -157,6 +168,7 @@ impl<H: Handler> Consumer<H> {
         self.assignment = Assignment::default();
         self.show();
         self.pulse.set_joined(false);
+        self.waker.rest().await;
         self.leave().await;
         outcome
     }
@@ -167,6 +179,7 @@ impl<H: Handler> Consumer<H> {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // From the shutdown on: nothing new is begun, and what runs may finish until then.
         let mut stopping: Option<Instant> = None;
+        let mut last_commit = LastCommit::default();
         loop {
             tokio::select! {
                 // Completions come first: they make room, and what is done is never held up by what is new.
@@ -184,7 +197,16 @@ impl<H: Handler> Consumer<H> {
                     }
                 }
                 () = self.gate.moved() => self.repause(),
-                _ = tick.tick() => self.store(),
+                () = last_commit.ended() => return Ok(()),
+                again = self.waker.answered() => {
+                    if again {
+                        self.wake();
+                    }
+                }
+                _ = tick.tick() => {
+                    self.pass_markers();
+                    self.store();
+                }
                 () = shutdown.cancelled(), if stopping.is_none() => {
                     stopping = Some(Instant::now() + self.settings.drain);
                     self.end(&self.assignment.ids());
@@ -204,7 +226,7 @@ impl<H: Handler> Consumer<H> {
                 && self.finished(deadline)
             {
                 self.store();
-                return Ok(());
+                last_commit.begin(&client);
             }
         }
     }
@@ -334,6 +356,7 @@ impl<H: Handler> Consumer<H> {
                 }
                 self.pulse.set_joined(true);
                 self.repause();
+                self.wake();
             }
             Rebalance::Revoke { partitions, lost } => {
                 let ids = ids(&partitions);
@@ -387,9 +410,28 @@ impl<H: Handler> Consumer<H> {
             }
             give_back(&*self.member.client, &drain.list).map_err(|source| self.fatal(source))?;
             self.repause();
+            self.wake();
             self.show();
         }
         Ok(())
+    }
+
+    /// Lets partitions with nothing to do go past what is no record. A transaction ends with a marker,
+    /// which is given to nobody: behind the last record it would stay as lag until the next one comes.
+    fn pass_markers(&mut self) {
+        if self.markers.elapsed() < MARKERS || !self.assignment.iter_mut().any(|(_, owned)| owned.is_clear()) {
+            return;
+        }
+        self.markers = Instant::now();
+        let Ok(positions) = self.member.client.position() else { return };
+        for at in positions.elements() {
+            let id = PartitionId { topic: at.topic().into(), partition: at.partition() };
+            if let Offset::Offset(next) = at.offset()
+                && let Some(owned) = self.assignment.get(&id).filter(|owned| owned.is_clear())
+            {
+                owned.watermark.pass(next);
+            }
+        }
     }
 
     /// Stores the frontiers that moved; the client commits them.
@@ -419,6 +461,8 @@ impl<H: Handler> Consumer<H> {
         let paused = self.assignment.iter_mut().filter(|(_, owned)| owned.paused).count();
         self.metrics.paused.get_or_create(&self.group).set(gauge(paused));
         self.metrics.partitions.get_or_create(&self.group).set(gauge(self.assignment.len()));
+        let load = self.assignment.load(&self.settings.limits, self.gate.is_open());
+        self.metrics.busy.note(&self.group.group, load);
     }
 
     /// Pauses and resumes partitions by what they hold and by the gate.
@@ -436,7 +480,16 @@ impl<H: Handler> Consumer<H> {
             if let Err(error) = done {
                 tracing::warn!(group = self.group.group, pause, %error, "could not pause or resume partitions");
             }
+            if !pause {
+                self.wake();
+            }
         }
+    }
+
+    /// Sees to it that partitions which are not paused are fetched at once.
+    fn wake(&mut self) {
+        let awake = list(self.assignment.iter_mut().filter(|(_, owned)| !owned.paused).map(|(id, _)| id));
+        self.waker.wake(&self.member.client, awake);
     }
 
     fn fatal(&self, source: KafkaError) -> Error {

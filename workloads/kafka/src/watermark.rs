@@ -48,6 +48,19 @@ impl Watermark {
         }
     }
 
+    /// Whether everything that came is done.
+    pub(crate) fn is_clear(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// The client went on to `next` and gave out every record before it: what lies between the last one
+    /// and `next` is no record (a transaction's marker), and nobody need wait for it.
+    pub(crate) fn pass(&mut self, next: i64) {
+        if self.is_clear() && self.frontier.is_none_or(|frontier| next > frontier) {
+            self.frontier = Some(next);
+        }
+    }
+
     /// The next offset to read after a restart; `None` while nothing in a row is done.
     pub(crate) fn frontier(&self) -> Option<i64> {
         self.frontier
@@ -85,6 +98,27 @@ mod tests {
         assert_eq!(watermark.frontier(), Some(11));
         watermark.complete(14);
         assert_eq!(watermark.frontier(), Some(15));
+    }
+
+    #[test]
+    fn what_is_no_record_is_passed_when_every_record_before_it_is_done() {
+        let mut watermark = after(&[10, 11]);
+        watermark.complete(10);
+        watermark.pass(13);
+        assert_eq!(watermark.frontier(), Some(11), "11 is at work");
+        watermark.complete(11);
+        watermark.pass(13);
+        assert_eq!(watermark.frontier(), Some(13));
+        watermark.pass(12);
+        assert_eq!(watermark.frontier(), Some(13), "never back");
+        assert_eq!(watermark.begin(13), Begin::Next);
+    }
+
+    #[test]
+    fn an_assignment_that_begins_before_a_marker_passes_it_without_a_record() {
+        let mut watermark = Watermark::default();
+        watermark.pass(8);
+        assert_eq!(watermark.frontier(), Some(8));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat4all_kafka::{KafkaConfig, Producer};
+use chat4all_kafka::{GroupProtocol, KafkaConfig, Producer};
 use chat4all_store::Memory;
 use rdkafka::mocking::MockCluster;
 
@@ -16,8 +16,11 @@ async fn a_message_and_a_webhook_are_acknowledged_by_a_broker_and_refused_withou
     for topic in ["messages", "main-inbound"] {
         cluster.create_topic(topic, 3, 1).unwrap();
     }
-    let config =
-        KafkaConfig { bootstrap_servers: cluster.bootstrap_servers(), session_timeout: Duration::from_secs(10) };
+    let config = KafkaConfig {
+        bootstrap_servers: cluster.bootstrap_servers(),
+        session_timeout: Duration::from_secs(10),
+        protocol: GroupProtocol::default(),
+    };
     let journal: Arc<dyn Journal> = Arc::new(Producer::connect(&config).unwrap());
     let (api, _config, _files) = open(journal, Arc::new(Memory::new()));
     let request = |path: &str| axum::http::Request::get(path).body(axum::body::Body::empty()).unwrap();

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use chat4all_api::{Config, Metrics};
 use chat4all_kafka::Producer;
-use prometheus_client::registry::Registry;
 
 use super::store::reach;
+use super::{PREFIX, registry};
 use crate::args::Api;
 use crate::signals;
 
@@ -15,8 +15,8 @@ pub async fn run(args: Api) -> Result<(), Box<dyn Error>> {
     let workload = args.workload;
     let grace = workload.life.grace();
     let shutdown = signals::shutdown(grace)?;
-    let mut registry = Registry::with_prefix("chat4all");
-    let metrics = Metrics::register(&mut registry);
+    let mut registry = registry();
+    let metrics = Metrics::register(registry.sub_registry_with_prefix(PREFIX));
     let Some(store) = reach(&workload.store.config(), &shutdown).await else { return Ok(()) };
     let producer = Producer::connect(&workload.kafka.config())?;
     let config = Config {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use chat4all_channels::{ChannelConfig, open};
 use chat4all_connector::{Config, Connector, ConnectorMetrics};
 use chat4all_kafka::{ConsumerMetrics, Producer};
-use prometheus_client::registry::Registry;
 
 use super::router::FLUSH;
 use super::store::reach;
+use super::{PREFIX, registry};
 use crate::admin::{self, Health};
 use crate::args::ConnectorArgs;
 use crate::signals;
@@ -26,9 +26,10 @@ pub async fn run(args: ConnectorArgs) -> Result<(), Box<dyn Error>> {
         },
     )?;
     let shutdown = signals::shutdown(workload.life.grace())?;
-    let mut registry = Registry::with_prefix("chat4all");
-    let consumer_metrics = ConsumerMetrics::register(&mut registry);
-    let metrics = ConnectorMetrics::register(&mut registry);
+    let mut registry = registry();
+    let ours = registry.sub_registry_with_prefix(PREFIX);
+    let consumer_metrics = ConsumerMetrics::register(ours);
+    let metrics = ConnectorMetrics::register(ours);
     let health = Health::new(shutdown.clone());
     admin::serve(workload.life.http_listen, health.clone(), registry).await?;
 

@@ -10,15 +10,14 @@ use std::time::Duration;
 
 use chat4all_channels::ChannelConfig;
 use chat4all_connector::{Connector, ConnectorMetrics};
-use chat4all_kafka::{ConsumerMetrics, KafkaConfig, Producer};
+use chat4all_kafka::{ConsumerMetrics, GroupProtocol, KafkaConfig, Producer};
 use chat4all_message::{Channel, Topics};
 use chat4all_store::{Memory, Store};
-use prometheus_client::registry::Registry;
 use rdkafka::mocking::MockCluster;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::simulator;
+use super::{PREFIX, registry, simulator};
 use crate::args::Dev;
 use crate::signals;
 
@@ -43,15 +42,20 @@ pub async fn run(args: Dev) -> Result<(), Box<dyn Error>> {
     ] {
         cluster.create_topic(&topic, PARTITIONS, 1)?;
     }
-    let kafka = KafkaConfig { bootstrap_servers: cluster.bootstrap_servers(), session_timeout: Duration::from_secs(6) };
+    let kafka = KafkaConfig {
+        bootstrap_servers: cluster.bootstrap_servers(),
+        session_timeout: Duration::from_secs(6),
+        protocol: GroupProtocol::default(),
+    };
     let producer = Producer::connect(&kafka)?;
     let store: Arc<dyn Store> = Arc::new(Memory::new());
     let connectors = vec![chat4all_message::Connector { name: CONNECTOR.into(), channel: Channel::Whatsapp }];
 
-    let mut registry = Registry::with_prefix("chat4all");
-    let consumers = ConsumerMetrics::register(&mut registry);
-    let connector_metrics = ConnectorMetrics::register(&mut registry);
-    let api_metrics = chat4all_api::Metrics::register(&mut registry);
+    let mut registry = registry();
+    let ours = registry.sub_registry_with_prefix(PREFIX);
+    let consumers = ConsumerMetrics::register(ours);
+    let connector_metrics = ConnectorMetrics::register(ours);
+    let api_metrics = chat4all_api::Metrics::register(ours);
 
     let config = chat4all_router::Config { topics: topics.clone(), connectors: connectors.clone(), drain: DRAIN };
     let router = chat4all_router::Router::new(config, &kafka, producer.clone(), store.clone(), consumers.clone())?;

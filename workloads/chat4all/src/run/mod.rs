@@ -11,7 +11,19 @@ mod store;
 
 use std::error::Error;
 
+use prometheus_client::registry::Registry;
+
 use crate::args::Command;
+
+/// What stands before the names of our own metrics.
+const PREFIX: &str = "chat4all";
+
+/// A registry with the metrics of the process, as every tool calls them.
+fn registry() -> Registry {
+    let mut registry = Registry::default();
+    chat4all_process::register(&mut registry);
+    registry
+}
 
 /// Runs a subcommand to its end.
 pub fn run(command: Command) -> Result<(), Box<dyn Error>> {

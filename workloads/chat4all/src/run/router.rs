@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use chat4all_kafka::{ConsumerMetrics, Producer};
 use chat4all_router::Config;
-use prometheus_client::registry::Registry;
 
 use super::store::reach;
+use super::{PREFIX, registry};
 use crate::admin::{self, Health};
 use crate::args::Router;
 use crate::signals;
@@ -18,8 +18,8 @@ pub const FLUSH: Duration = Duration::from_secs(5);
 pub async fn run(args: Router) -> Result<(), Box<dyn Error>> {
     let workload = args.workload;
     let shutdown = signals::shutdown(workload.life.grace())?;
-    let mut registry = Registry::with_prefix("chat4all");
-    let metrics = ConsumerMetrics::register(&mut registry);
+    let mut registry = registry();
+    let metrics = ConsumerMetrics::register(registry.sub_registry_with_prefix(PREFIX));
     let health = Health::new(shutdown.clone());
     admin::serve(workload.life.http_listen, health.clone(), registry).await?;
 

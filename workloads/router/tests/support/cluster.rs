@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use chat4all_kafka::{KafkaConfig, Placed, Producer};
+use chat4all_kafka::{GroupProtocol, KafkaConfig, Placed, Producer};
 use chat4all_message::{StatusUpdate, Topics};
 use futures::FutureExt as _;
 use rdkafka::ClientConfig;
@@ -51,7 +51,8 @@ impl Cluster {
         for created in admin(&bootstrap_servers).create_topics(&new, &AdminOptions::new()).await.unwrap() {
             created.unwrap();
         }
-        let kafka = KafkaConfig { bootstrap_servers, session_timeout: Duration::from_secs(6) };
+        let protocol = GroupProtocol::default();
+        let kafka = KafkaConfig { bootstrap_servers, session_timeout: Duration::from_secs(6), protocol };
         let producer = Producer::connect(&kafka).unwrap();
         Self { topics, kafka, producer, names }
     }

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod rebalance;
 mod support;
+mod transactions;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,15 +1,19 @@
 //! A topic of its own for each test, records in it, and members that note what they handle.
 
+pub mod scale;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chat4all_kafka::{
-    Consumer, ConsumerMetrics, Ended, Error, Gate, Handler, KafkaConfig, Lease, Limits, Producer, Record, Settings,
+    Consumer, ConsumerMetrics, Ended, Error, Gate, GroupProtocol, Handler, KafkaConfig, Lease, Limits, Producer,
+    Record, Settings,
 };
+use prometheus_client::registry::Registry;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -26,11 +30,17 @@ pub struct Topic {
     pub name: String,
     pub kafka: KafkaConfig,
     pub producer: Producer,
+    pub partitions: i32,
 }
 
 impl Topic {
     /// A new topic.
     pub async fn create() -> Self {
+        Self::with(PARTITIONS, GroupProtocol::default()).await
+    }
+
+    /// A new topic with so many partitions, whose consumers share them so.
+    pub async fn with(partitions: i32, protocol: GroupProtocol) -> Self {
         let _ = tracing_subscriber::fmt()
             .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
             .with_test_writer()
@@ -38,24 +48,43 @@ impl Topic {
         let bootstrap_servers = std::env::var("KAFKA_BOOTSTRAP_SERVERS").expect("KAFKA_BOOTSTRAP_SERVERS is set");
         let name = format!("runtime-{}", uuid::Uuid::new_v4());
         let admin = admin(&bootstrap_servers);
-        let topic = NewTopic::new(&name, PARTITIONS, TopicReplication::Fixed(1));
+        let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
         for result in admin.create_topics([&topic], &AdminOptions::new()).await.unwrap() {
             result.unwrap();
         }
-        let kafka = KafkaConfig { bootstrap_servers, session_timeout: Duration::from_secs(6) };
+        let kafka = KafkaConfig { bootstrap_servers, session_timeout: Duration::from_secs(6), protocol };
         let producer = Producer::connect(&kafka).unwrap();
-        Self { name, kafka, producer }
+        Self { name, kafka, producer, partitions }
     }
 
     /// Produces `per_key` records for each of `keys` keys; the values are `key:number`.
     pub async fn fill(&self, keys: u32, per_key: u32) {
         let sends = (0..keys).map(|key| async move {
             for number in 0..per_key {
-                let value = format!("{key}:{number}");
-                self.producer.send(&self.name, key.to_string().as_bytes(), value.as_bytes(), &[]).await.unwrap();
+                self.put(key, number).await;
             }
         });
         futures::future::join_all(sends).await;
+    }
+
+    /// Produces one record as [`Topic::fill`] does, and says in which partition it is.
+    pub async fn put(&self, key: u32, number: u32) -> i32 {
+        let value = format!("{key}:{number}");
+        self.producer.send(&self.name, key.to_string().as_bytes(), value.as_bytes(), &[]).await.unwrap().partition
+    }
+
+    /// Produces record 0 for as many keys as it takes until each partition has `wanted` of them, and
+    /// gives the keys of each partition.
+    pub async fn keys(&self, wanted: usize) -> Vec<Vec<u32>> {
+        let mut keys: Vec<Vec<u32>> = (0..self.partitions).map(|_| Vec::new()).collect();
+        for key in 0.. {
+            let partition = self.put(key, 0).await;
+            keys[usize::try_from(partition).unwrap()].push(key);
+            if keys.iter().all(|keys| keys.len() >= wanted) {
+                break;
+            }
+        }
+        keys
     }
 
     /// A member of the topic's group.
@@ -67,29 +96,54 @@ impl Topic {
             limits,
             drain: Duration::from_secs(15),
         };
-        let consumer = Consumer::new(&self.kafka, settings, handler.clone(), gate, ConsumerMetrics::default()).unwrap();
+        let mut registry = Registry::default();
+        let metrics = ConsumerMetrics::register(&mut registry);
+        let consumer = Consumer::new(&self.kafka, settings, handler.clone(), gate, metrics).unwrap();
         let pulse = consumer.pulse();
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(consumer.run(shutdown.clone()));
-        Member { shutdown, task, pulse }
+        Member { shutdown, task, pulse, registry }
     }
 
     /// The sum of the group's committed offsets.
     pub async fn committed(&self) -> i64 {
-        let (config, name) = (self.kafka.clone(), self.name.clone());
-        tokio::task::spawn_blocking(move || {
-            let consumer: BaseConsumer = ClientConfig::new()
-                .set("bootstrap.servers", &config.bootstrap_servers)
-                .set("group.id", format!("{name}-group"))
-                .create()
-                .unwrap();
-            let mut partitions = TopicPartitionList::new();
-            partitions.add_partition_range(&name, 0, PARTITIONS - 1);
-            let committed = consumer.committed_offsets(partitions, PATIENCE).unwrap();
-            committed.elements().iter().map(|e| if let Offset::Offset(n) = e.offset() { n } else { 0 }).sum()
+        self.asked(|consumer, partitions| consumer.committed_offsets(partitions, PATIENCE).unwrap()).await
+    }
+
+    /// Commits an offset for the group.
+    pub async fn commit(&self, partition: i32, offset: i64) {
+        self.asked(move |consumer, mut partitions| {
+            let name = partitions.elements()[0].topic().to_owned();
+            partitions.set_partition_offset(&name, partition, Offset::Offset(offset)).unwrap();
+            consumer.commit(&partitions, CommitMode::Sync).unwrap();
+            partitions
+        })
+        .await;
+    }
+
+    /// The sum of the partitions' ends.
+    pub async fn ends(&self) -> i64 {
+        self.asked(|consumer, mut partitions| {
+            partitions.set_all_offsets(Offset::End).unwrap();
+            consumer.offsets_for_times(partitions, PATIENCE).unwrap()
         })
         .await
-        .unwrap()
+    }
+
+    /// The sum of offsets that a consumer of the group finds out about all partitions.
+    async fn asked(
+        &self,
+        ask: impl FnOnce(BaseConsumer, TopicPartitionList) -> TopicPartitionList + Send + 'static,
+    ) -> i64 {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &self.kafka.bootstrap_servers)
+            .set("group.id", format!("{}-group", self.name))
+            .create()
+            .unwrap();
+        let mut partitions = TopicPartitionList::new();
+        partitions.add_partition_range(&self.name, 0, self.partitions - 1);
+        let found = tokio::task::spawn_blocking(move || ask(consumer, partitions)).await.unwrap();
+        found.elements().iter().map(|e| if let Offset::Offset(n) = e.offset() { n } else { 0 }).sum()
     }
 
     /// Removes the topic.
@@ -108,6 +162,7 @@ pub struct Member {
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), Error>>,
     pub pulse: chat4all_kafka::Pulse,
+    registry: Registry,
 }
 
 impl Member {
@@ -115,6 +170,14 @@ impl Member {
     pub async fn joined(self) -> Self {
         eventually("the member joins", || self.pulse.joined()).await;
         self
+    }
+
+    /// How many partitions it has, by its own metric.
+    pub fn partitions(&self) -> usize {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        let line = text.lines().find(|line| line.starts_with("consumer_partitions{"));
+        line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
     }
 
     /// Stops it as SIGTERM does; gives how long that took.
@@ -182,6 +245,15 @@ pub async fn eventually(what: &str, holds: impl Fn() -> bool) {
     while !holds() {
         assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
         sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until it holds, by a question that takes time.
+pub async fn eventually_asked(what: &str, holds: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        sleep(Duration::from_millis(100)).await;
     }
 }
 

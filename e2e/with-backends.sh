@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests marked `#[ignore]` of the given cargo packages, on a Kafka and a Cassandra of their own.
-#   integration.sh CARGO_PACKAGE_OPTION...
+# Runs a command with the settings of a Kafka and a Cassandra of its own, which are removed afterwards.
+#   with-backends.sh COMMAND...
 # KEEP_BACKENDS=1 leaves the two running for the next time.
 . "$(dirname "$0")/lib.sh"
 
@@ -8,4 +8,4 @@
 settings=$("$root/e2e/backends.sh" up)
 cd "$root"
 # shellcheck disable=SC2086 # one setting a line
-env $settings cargo test --locked "$@" -- --ignored
+env $settings "$@"
