@@ -115,8 +115,7 @@ impl Applier {
         let body = serde_json::to_value(object).expect("an object of the API is plain data");
         let sent = hash(&body);
         let live = owned.metadata(kind, &name.namespace, &name.name);
-        let remembered = self.memory().get(&cluster_name(identity)).and_then(|known| known.get(&name)).cloned();
-        if live.as_ref().is_some_and(|live| is_current(object.meta(), sent, remembered.as_ref(), live)) {
+        if live.as_ref().is_some_and(|live| self.is_there(identity, &name, object.meta(), sent, live)) {
             return Ok(None);
         }
         let api = api(client, &name);
@@ -127,6 +126,29 @@ impl Applier {
         let applied = Applied { sent, uid: answer.metadata.uid.clone(), version: version_of(&answer.metadata) };
         self.memory().entry(cluster_name(identity)).or_default().insert(name, applied);
         Ok(Some(answer))
+    }
+
+    /// Whether the API server has this object already, so that [`ensure`](Self::ensure) would send nothing.
+    pub fn has<T>(&self, owned: &Owned, identity: &Identity, kind: Kind, object: &T) -> bool
+    where
+        T: Resource + Serialize,
+    {
+        let name = name_of(kind, object.meta());
+        let sent = hash(&serde_json::to_value(object).expect("an object of the API is plain data"));
+        let live = owned.metadata(kind, &name.namespace, &name.name);
+        live.is_some_and(|live| self.is_there(identity, &name, object.meta(), sent, &live))
+    }
+
+    fn is_there(
+        &self,
+        identity: &Identity,
+        name: &Name,
+        wanted: &ObjectMeta,
+        sent: [u8; 32],
+        live: &ObjectMeta,
+    ) -> bool {
+        let remembered = self.memory().get(&cluster_name(identity)).and_then(|known| known.get(name)).cloned();
+        is_current(wanted, sent, remembered.as_ref(), live)
     }
 
     /// Deletes what belongs to the cluster and is not in `wanted`. Gives the names.

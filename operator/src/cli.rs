@@ -17,9 +17,11 @@ use crate::controller::{self, Setup};
 use crate::health::{self, Health, Phase};
 use crate::kafka::Remembered;
 use crate::kafka::admin::KafkaAdmin;
+use crate::kafka::offsets::KafkaOffsets;
 use crate::kube_error::chain;
 use crate::lease::{Election, lead};
 use crate::metrics::Metrics;
+use crate::scaler::pods::HttpPods;
 use crate::{api, check};
 
 /// How long reconciles that run may take to end after SIGTERM; well below the 30 s that Kubernetes
@@ -199,6 +201,8 @@ async fn lead_clusters(
         namespace: Some(settings.watch_namespace).filter(|namespace| !namespace.is_empty()),
         instance: Some(settings.pod_name),
         topics: Arc::new(Remembered::new(KafkaAdmin::default())),
+        offsets: Arc::new(KafkaOffsets::default()),
+        pods: Arc::new(HttpPods::default()),
         metrics: metrics.clone(),
     };
     let result = lead(

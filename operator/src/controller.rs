@@ -13,7 +13,7 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Pod, PodStatus, Secret};
 use kube::api::{ApiResource, DynamicObject, PartialObjectMeta};
 use kube::core::{DynamicResourceScope, NamespaceResourceScope};
 use kube::runtime::controller::{self, Action, Config, ReconcileRequest, trigger_owners, trigger_self, trigger_with};
@@ -29,12 +29,16 @@ use crate::api::Chat4AllCluster;
 use crate::apply::Applier;
 use crate::backoff::Backoff;
 use crate::kafka::Topics;
+use crate::kafka::offsets::OffsetSource;
 use crate::kube_error::chain;
 use crate::metrics::Metrics;
-use crate::names::{FIELD_MANAGER, OWNED_BY_OPERATOR};
+use crate::model::Identity;
+use crate::names::{COMPONENT, Component, FIELD_MANAGER, OWNED_BY_OPERATOR};
 use crate::owned::{Kind, Owned};
 use crate::reconcile::{Context, Error, reconcile};
 use crate::references::References;
+use crate::scaler::pods::PodSource;
+use crate::scaler::{Scalers, World};
 
 /// Reconciles at a time. Most of one is waiting for answers.
 const CONCURRENCY: u16 = 16;
@@ -56,8 +60,12 @@ pub struct Setup {
     pub namespace: Option<String>,
     /// Who publishes events.
     pub instance: Option<String>,
-    /// Kafka.
+    /// Kafka's topics.
     pub topics: Arc<dyn Topics>,
+    /// How far the routers are in them.
+    pub offsets: Arc<dyn OffsetSource>,
+    /// The router pods.
+    pub pods: Arc<dyn PodSource>,
     /// Counts.
     pub metrics: Metrics,
 }
@@ -71,14 +79,26 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, working: impl FnOnce
     let owned = watches.owned();
     let references = Arc::new(References::default());
     watches.secrets(Arc::clone(&references));
+    let router_pods = watches.router_pods();
 
     tokio::select! {
         () = all_read(&clusters, &owned) => working(),
         () = shutdown.cancelled() => return,
     }
     let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: setup.instance };
+    let recorder = Recorder::new(setup.client.clone(), reporter.clone());
+    let scalers = Scalers::new(World {
+        client: setup.client.clone(),
+        deployments: owned.deployments.clone(),
+        router_pods,
+        offsets: setup.offsets,
+        pods: setup.pods,
+        reporter,
+        metrics: setup.metrics.scaling(),
+        wake: watches.wake(),
+    });
     let context = Arc::new(Context {
-        recorder: Recorder::new(setup.client.clone(), reporter),
+        recorder,
         client: setup.client,
         clusters: clusters.clone(),
         owned,
@@ -86,6 +106,7 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, working: impl FnOnce
         applier: Applier::default(),
         topics: setup.topics,
         metrics: setup.metrics,
+        scalers,
         backoff: Backoff::default(),
     });
     let Watches { requests, tasks: _tasks, .. } = watches;
@@ -126,6 +147,7 @@ fn settle(context: &Context, outcome: Outcome) {
         let (namespace, name) = key(&gone.namespace, Some(&gone.name));
         context.references.set(&namespace, &name, &[].into());
         context.applier.forget(&namespace, &name);
+        context.scalers.forget(&namespace, &name);
         context.metrics.cluster(&namespace, &name, None);
         context.backoff.reset(&(namespace, name));
     }
@@ -252,6 +274,43 @@ impl Watches {
         }));
     }
 
+    /// Watches the router pods, of which only the addresses and the readiness are kept. They bring on
+    /// no reconcile: the Deployment does.
+    fn router_pods(&mut self) -> Store<Pod> {
+        let (store, writer) = store_of(());
+        let labels = format!("{OWNED_BY_OPERATOR},{COMPONENT}={}", Component::Router.label());
+        let seen = watcher(self.typed::<Pod>(), watcher::Config::default().labels(&labels))
+            .default_backoff()
+            .modify(|pod| {
+                pod.metadata.managed_fields = None;
+                pod.metadata.annotations = None;
+                pod.spec = None;
+                if let Some(status) = &mut pod.status {
+                    let PodStatus { pod_ip, conditions, .. } = std::mem::take(status);
+                    *status = PodStatus { pod_ip, conditions, ..Default::default() };
+                }
+            })
+            .reflect(writer)
+            .touched_objects();
+        self.tasks.spawn(seen.for_each(|pod| {
+            if let Err(error) = pod {
+                broke_off(&error);
+            }
+            std::future::ready(())
+        }));
+        store
+    }
+
+    /// Asks for reconciles from outside of the watches.
+    fn wake(&self) -> Box<dyn Fn(&Identity) + Send + Sync> {
+        let sender = self.sender.clone();
+        Box::new(move |identity| {
+            let cluster = ObjectRef::new_with(&identity.name, cluster_resource()).within(&identity.namespace);
+            // The receiver ends with the process.
+            drop(sender.unbounded_send(cluster.into()));
+        })
+    }
+
     fn typed<K>(&self) -> Api<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
@@ -278,9 +337,13 @@ impl Watches {
             match request {
                 // The receiver ends with the process.
                 Ok(request) => drop(sender.unbounded_send(request)),
-                Err(error) => tracing::warn!(error = chain(&error), "a watch broke off and is taken up again"),
+                Err(error) => broke_off(&error),
             }
             std::future::ready(())
         }));
     }
+}
+
+fn broke_off(error: &watcher::Error) {
+    tracing::warn!(error = chain(error), "a watch broke off and is taken up again");
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::api::LearnedStatus;
 use crate::rollout::Rollout;
 
 /// The conditions, in the order in which one depends on the other.
@@ -22,11 +23,14 @@ pub enum Aspect {
     RouterAvailable,
     /// The connectors run.
     ConnectorsHealthy,
+    /// The number of routers follows the work, where that is asked for. Whatever keeps it from doing so,
+    /// the cluster is ready.
+    RouterScaling,
 }
 
 impl Aspect {
     /// Every condition but Ready.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::SpecValid,
         Self::SecretsAvailable,
         Self::KafkaReachable,
@@ -34,6 +38,7 @@ impl Aspect {
         Self::ApiAvailable,
         Self::RouterAvailable,
         Self::ConnectorsHealthy,
+        Self::RouterScaling,
     ];
 
     /// The type of the condition.
@@ -46,6 +51,7 @@ impl Aspect {
             Self::ApiAvailable => "APIAvailable",
             Self::RouterAvailable => "RouterAvailable",
             Self::ConnectorsHealthy => "ConnectorsHealthy",
+            Self::RouterScaling => "RouterScaling",
         }
     }
 }
@@ -112,6 +118,21 @@ pub struct Findings {
     pub failure: Option<Verdict>,
     /// The Deployments that there are; `None` for one that does not exist.
     pub rollouts: Option<Rollouts>,
+    /// How the number of routers follows the work; `None` until that was looked at.
+    pub scaling: Option<Shown>,
+}
+
+/// What the status shows of the scaling, beside the condition.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Shown {
+    /// Router pods that the work asks for, while scaling is on.
+    pub desired: Option<i32>,
+    /// The lag, as a step in seconds.
+    pub lag_seconds: Option<i32>,
+    /// spec.router.replicas, while scaling is on.
+    pub replicas_before_scaling: Option<i32>,
+    /// What was learned about the routers.
+    pub learned: Option<LearnedStatus>,
 }
 
 /// The Deployments of a cluster.

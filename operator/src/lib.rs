@@ -30,6 +30,8 @@ pub mod owned;
 pub mod reconcile;
 pub mod references;
 pub mod rollout;
+pub mod scaler;
+pub mod scaling;
 pub mod status;
 pub mod trouble;
 pub mod validate;

@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use kube::Resource;
 
 use crate::api::{Account, Chat4AllCluster, CircuitBreaker, OnUnknownOutcome, PullPolicy, Resources, Retry};
+use crate::scaling::Policy;
 
 /// One cluster, checked.
 #[derive(Clone, Debug)]
@@ -154,10 +155,33 @@ pub enum Exposure {
 /// The routers.
 #[derive(Clone, Debug)]
 pub struct Router {
-    /// Pods.
+    /// Pods, while scaling is off.
     pub replicas: i32,
     /// CPU and memory of a pod.
     pub resources: Resources,
+    /// How their number follows the work.
+    pub scaling: Scaling,
+}
+
+impl Router {
+    /// Pods that a new Deployment begins with.
+    pub fn initial_replicas(&self) -> i32 {
+        match self.scaling.enabled {
+            true => self.scaling.policy.within_bounds(self.replicas),
+            false => self.replicas,
+        }
+    }
+}
+
+/// How the number of routers follows the work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scaling {
+    /// Whether the operator sets the number.
+    pub enabled: bool,
+    /// The rules.
+    pub policy: Policy,
+    /// How often Kafka is asked.
+    pub poll: Duration,
 }
 
 /// A connector.

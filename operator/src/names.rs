@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 /// Field manager of everything that the operator applies.
 pub const FIELD_MANAGER: &str = "chat4all-operator";
 
+/// Field manager of the number of routers while it follows the work.
+pub const SCALE_FIELD_MANAGER: &str = "chat4all-operator-scaler";
+
 /// Label by which the operator finds what it owns.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Label with the name of the cluster.

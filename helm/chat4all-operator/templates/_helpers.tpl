@@ -46,6 +46,10 @@ capabilities: {drop: [ALL]}
 - apiGroups: [chat4all.io]
   resources: [chat4allclusters/status]
   verbs: [patch]
+# Hands the number of routers back when spec.router.autoscaling is switched off.
+- apiGroups: [chat4all.io]
+  resources: [chat4allclusters/scale]
+  verbs: [patch]
 # Lets it say that what it creates belongs to a cluster, where the API server checks that.
 - apiGroups: [chat4all.io]
   resources: [chat4allclusters/finalizers]
@@ -62,16 +66,20 @@ capabilities: {drop: [ALL]}
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [get, list, watch, create, patch, delete]
+# Sets the number of routers.
+- apiGroups: [apps]
+  resources: [deployments/scale]
+  verbs: [patch]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [list, watch, create, delete]
-# Asks pods that do not run why.
+# Asks pods that do not run why; knows the addresses of routers, to ask how busy they are.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list]
+  verbs: [list, watch]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

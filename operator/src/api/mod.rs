@@ -6,6 +6,7 @@
 
 #![allow(rustdoc::bare_urls, rustdoc::invalid_html_tags, reason = "the texts are read by kubectl explain")]
 
+mod autoscaling;
 mod connector;
 mod crd;
 mod engines;
@@ -15,10 +16,11 @@ mod workload;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+pub use autoscaling::Autoscaling;
 pub use connector::{Account, CircuitBreaker, Connector, OnUnknownOutcome, Retry};
 pub use crd::{chart_template, manifest};
 pub use engines::{Kafka, Store};
-pub use status::{Chat4AllClusterStatus, ConnectorStatus, RouterStatus};
+pub use status::{Chat4AllClusterStatus, ConnectorStatus, LearnedStatus, RouterStatus};
 pub use workload::{Api, Image, PullPolicy, Resources, Router, SecretReference, Service, ServiceType};
 
 /// The longest name a cluster may have, in characters. With a connector's name of
@@ -60,6 +62,12 @@ pub const MAX_CONNECTOR_NAME: usize = 20;
         description = "Router pods"
     ),
     printcolumn(
+        name = "Lag",
+        type_ = "integer",
+        json_path = ".status.router.lagSeconds",
+        description = "Seconds until the routers are through with what waits now, rounded up to a step"
+    ),
+    printcolumn(
         name = "Version",
         type_ = "string",
         json_path = ".spec.version",
@@ -81,6 +89,9 @@ pub const MAX_CONNECTOR_NAME: usize = 20;
     validation = Rule::new("self.router.replicas <= self.kafka.partitions").message(
         "spec.router.replicas must not be above spec.kafka.partitions, because a router without a partition has nothing to do; lower it or raise spec.kafka.partitions"
     ).field_path(".router.replicas"),
+    validation = Rule::new("self.router.autoscaling.minReplicas <= self.kafka.partitions").message(
+        "spec.router.autoscaling.minReplicas must not be above spec.kafka.partitions, because a router without a partition has nothing to do; lower it or raise spec.kafka.partitions"
+    ).field_path(".router.autoscaling.minReplicas"),
     validation = Rule::new("self.connectors.all(c, c.replicas <= self.kafka.partitions)").message(
         "spec.connectors[].replicas must not be above spec.kafka.partitions, because a connector pod without a partition has nothing to do; lower it or raise spec.kafka.partitions"
     ).field_path(".connectors"),

@@ -14,8 +14,9 @@ pub struct Chat4AllClusterStatus {
     pub observed_generation: Option<i64>,
 
     /// Ready, and what it is made of: SpecValid, SecretsAvailable, KafkaReachable, SchemaReady,
-    /// APIAvailable, RouterAvailable and ConnectorsHealthy. A message says which field is concerned,
-    /// why, and what to do.
+    /// APIAvailable, RouterAvailable and ConnectorsHealthy. Beside it RouterScaling, which says what
+    /// spec.router.autoscaling does and why. A message says which field is concerned, why, and what to
+    /// do.
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -31,13 +32,38 @@ pub struct Chat4AllClusterStatus {
 }
 
 /// The routers.
-#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RouterStatus {
     /// Router pods that exist.
     pub replicas: i32,
     /// Label selector of the router pods, for autoscalers.
     pub selector: String,
+    /// Router pods that the waiting work asks for, while spec.router.autoscaling is on.
+    #[serde(default)]
+    pub desired: Option<i32>,
+    /// Seconds until the routers are through with what waits now, rounded up to one of 0, 1, 5, 10, 30,
+    /// 60, 300, 600, 1800, 3600 and 86400. Absent while it is not known.
+    #[serde(default)]
+    pub lag_seconds: Option<i32>,
+    /// The value of spec.router.replicas when scaling was last seen on. While scaling is off it is absent.
+    #[serde(default)]
+    pub replicas_before_scaling: Option<i32>,
+    /// What was learned about the routers, for an operator that is started anew.
+    #[serde(default)]
+    pub learned: Option<LearnedStatus>,
+}
+
+/// What was learned about the routers.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LearnedStatus {
+    /// Records that one busy router finishes in a second, to two digits.
+    pub records_per_second: i32,
+    /// Status updates that a message brings back, in percent: 300 are three for each message.
+    pub statuses_per_hundred_messages: i32,
+    /// Changes with what the pods run; what was learned about others is of no use.
+    pub pods: String,
 }
 
 /// One connector.

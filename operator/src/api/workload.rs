@@ -7,6 +7,8 @@ use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::autoscaling::Autoscaling;
+
 /// Where the image of the workloads comes from.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -84,7 +86,8 @@ pub struct Api {
 #[serde(rename_all = "camelCase")]
 pub struct Router {
     /// Number of router pods, 0 to 1000 and at most spec.kafka.partitions. This is what
-    /// kubectl scale changes. Default: 2.
+    /// kubectl scale and other autoscalers change. While spec.router.autoscaling is on it says only
+    /// with how many a new cluster begins. Default: 2.
     #[serde(default = "two")]
     #[schemars(range(min = 0, max = 1000))]
     pub replicas: i32,
@@ -92,11 +95,15 @@ pub struct Router {
     /// CPU and memory of one router pod.
     #[serde(default)]
     pub resources: Resources,
+
+    /// Whether and how the number of router pods follows the work that waits in Kafka.
+    #[serde(default)]
+    pub autoscaling: Autoscaling,
 }
 
 impl Default for Router {
     fn default() -> Self {
-        Self { replicas: two(), resources: Resources::default() }
+        Self { replicas: two(), resources: Resources::default(), autoscaling: Autoscaling::default() }
     }
 }
 

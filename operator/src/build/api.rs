@@ -30,7 +30,7 @@ pub(super) fn deployment(model: &Model, environment: &BTreeMap<String, String>) 
         model,
         Workload {
             part: Component::Api,
-            replicas: model.api.replicas,
+            replicas: Some(model.api.replicas),
             resources: &model.api.resources,
             env: config::from_config_map(model, &keys),
             volumes: vec![auth(model), webhooks(model)],

@@ -43,7 +43,7 @@ pub(super) fn deployment(model: &Model, connector: &Connector, environment: &BTr
         model,
         Workload {
             part: Component::Connector(connector.name.clone()),
-            replicas: connector.replicas,
+            replicas: Some(connector.replicas),
             resources: &connector.resources,
             env: [config::from_config_map(model, &keys), own].concat(),
             volumes: vec![credentials],

@@ -46,7 +46,8 @@ const REVISIONS: i32 = 3;
 /// What differs between the workloads.
 pub(super) struct Workload<'a> {
     pub part: Component,
-    pub replicas: i32,
+    /// `None` leaves the number to somebody else.
+    pub replicas: Option<i32>,
     pub resources: &'a Resources,
     pub env: Vec<EnvVar>,
     pub volumes: Vec<Volume>,
@@ -94,7 +95,7 @@ pub(super) fn deployment(model: &Model, workload: Workload<'_>) -> Deployment {
     Deployment {
         metadata: super::metadata(identity, &workload.part),
         spec: Some(DeploymentSpec {
-            replicas: Some(workload.replicas),
+            replicas: workload.replicas,
             selector: LabelSelector { match_labels: Some(selector.clone()), ..Default::default() },
             strategy: Some(one_at_a_time()),
             progress_deadline_seconds: Some(PROGRESS_DEADLINE_SECONDS),

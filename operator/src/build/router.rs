@@ -1,4 +1,5 @@
-//! The routers' Deployment.
+//! The routers' Deployment. While their number follows the work, it is not ours to apply: the scaler
+//! owns it under a field manager of its own.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ pub(super) fn deployment(model: &Model, environment: &BTreeMap<String, String>) 
         model,
         Workload {
             part: Component::Router,
-            replicas: model.router.replicas,
+            replicas: (!model.router.scaling.enabled).then_some(model.router.replicas),
             resources: &model.router.resources,
             env: config::from_config_map(model, &keys),
             volumes: Vec::new(),

@@ -1,7 +1,10 @@
-//! The topics of a cluster: created and grown, never shrunk, never deleted. Here is what is to be
-//! done and what can go wrong; [`admin`] does it on a real Kafka.
+//! The topics of a cluster: created and grown, never shrunk, never deleted; and how far their consumers
+//! are. Here is what is to be done and what can go wrong; [`admin`] does it on a real Kafka, and
+//! [`offsets`] looks there.
 
 pub mod admin;
+mod clients;
+pub mod offsets;
 mod remembered;
 
 use std::collections::HashMap;
@@ -52,6 +55,24 @@ pub enum Error {
         /// What Kafka said.
         reason: String,
     },
+    /// A topic is not there.
+    #[error(
+        "spec.kafka.topicPrefix: topic {topic} does not exist; the operator creates it as soon as Kafka lets it, see the condition KafkaReachable"
+    )]
+    NoTopic {
+        /// The topic.
+        topic: String,
+    },
+    /// Kafka answered without telling the offsets.
+    #[error(
+        "spec.kafka: Kafka did not tell {what} ({reason}); allow the operator to describe topics and groups, and see whether every partition has a leader"
+    )]
+    OffsetsUntold {
+        /// Which offsets.
+        what: String,
+        /// What Kafka said.
+        reason: String,
+    },
     /// The client could not be made or used.
     #[error("spec.kafka.bootstrapServers: cannot be used ({reason}); write host:port of the brokers")]
     Unusable {
@@ -67,6 +88,8 @@ impl Error {
             Self::Unreachable { .. } => "BrokersUnreachable",
             Self::TooFewBrokers { .. } => "TooFewBrokers",
             Self::Refused { .. } => "TopicRefused",
+            Self::NoTopic { .. } => "NoTopic",
+            Self::OffsetsUntold { .. } => "OffsetsUntold",
             Self::Unusable { .. } => "BrokersUnusable",
         }
     }

@@ -3,6 +3,7 @@
 
 mod migrate;
 mod report;
+mod scaling;
 mod workloads;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use serde::Deserialize;
 use self::migrate::migrate;
 use self::report::{failure, note_refusal, refusal, report};
 use self::workloads::{apply, ensure, look_for_trouble, prune, rollouts};
-use crate::api::{Chat4AllCluster, Chat4AllClusterSpec};
+use crate::api::{Chat4AllCluster, Chat4AllClusterSpec, RouterStatus};
 use crate::apply::Applier;
 use crate::backoff::Backoff;
 use crate::build::build;
@@ -31,6 +32,7 @@ use crate::model::Identity;
 use crate::neighbours::Neighbour;
 use crate::owned::{Kind, Owned};
 use crate::references::References;
+use crate::scaler::{Plan, Scalers};
 use crate::validate::{self, validate};
 
 /// When a cluster without events is looked at again. Everything that matters comes as an event but
@@ -63,6 +65,8 @@ pub struct Context {
     pub recorder: Recorder,
     /// Counts.
     pub metrics: Metrics,
+    /// Sets the number of routers.
+    pub scalers: Scalers,
     /// Waits between attempts.
     pub backoff: Backoff<(String, String)>,
 }
@@ -79,6 +83,15 @@ pub enum Error {
     /// Pods could not be looked at.
     #[error("could not list pods: {}", plain(.0))]
     Pods(#[source] kube::Error),
+    /// The number of routers could not be handed over.
+    #[error("could not hand over the number of routers in {object}: {}", plain(.source))]
+    HandOver {
+        /// In what.
+        object: String,
+        /// What the API server said.
+        #[source]
+        source: kube::Error,
+    },
     /// The status could not be written.
     #[error("could not write the status: {}", plain(.0))]
     Status(#[source] kube::Error),
@@ -107,7 +120,8 @@ pub async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Res
     let mut findings = Findings::default();
     let (cluster, reached) = match validate::read(&object) {
         Ok(cluster) => {
-            let reached = pursue(&cluster, &identity, &context, &mut findings).await;
+            let former = validate::read_status(&object).and_then(|status| status.router);
+            let reached = pursue(&cluster, former.as_ref(), &identity, &context, &mut findings).await;
             (Some(cluster), reached)
         }
         Err(problem) => {
@@ -137,11 +151,13 @@ pub async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Res
 /// The steps. What they find goes into `findings`.
 async fn pursue(
     cluster: &Chat4AllCluster,
+    former: Option<&RouterStatus>,
     identity: &Identity,
     context: &Context,
     findings: &mut Findings,
 ) -> Result<Reached, Error> {
     findings.note_rollouts(rollouts(cluster, identity, context, &[]));
+    scaling::note(&cluster.spec.router, former, identity, context, findings);
     let secrets = secret_names(&cluster.spec);
     // Before they are read: a Secret that appears in between then still brings on a reconcile.
     context.references.set(&identity.namespace, &identity.name, &secrets);
@@ -156,12 +172,17 @@ async fn pursue(
     findings.note(Aspect::SpecValid, Verdict::good("Valid", "the resource can be built"));
     findings.note(Aspect::SecretsAvailable, Verdict::good("Available", "every Secret is there with its keys"));
 
+    if scaling::hand_back(&model, former, context).await? {
+        // The changed resource brings on the next reconcile.
+        return Ok(Reached { outcome: Outcome::Waiting, look_again: UNDER_WAY });
+    }
     let objects = build(&model);
     if let Err(error) = context.topics.ensure(&model.kafka.bootstrap_servers_from_afar, &model.topics()).await {
         findings.note(Aspect::KafkaReachable, Verdict::bad(error.reason(), error.to_string()));
         return Ok(waiting(context, identity));
     }
     findings.note(Aspect::KafkaReachable, Verdict::good("Reachable", "Kafka answers and has every topic"));
+    context.scalers.set(Plan::of(&model), former.and_then(|router| router.learned.as_ref()));
 
     for account in &objects.service_accounts {
         ensure(context, identity, Kind::ServiceAccount, account).await?;
@@ -171,7 +192,7 @@ async fn pursue(
     }
     findings.note(Aspect::SchemaReady, Verdict::good("Migrated", "the schema is that of spec.version"));
 
-    let applied = apply(&objects, identity, context).await?;
+    let applied = apply(&objects, &model, context).await?;
     prune(&objects, identity, context).await?;
     let mut rollouts = rollouts(cluster, identity, context, &applied);
     let complete = look_for_trouble(&mut rollouts, identity, context).await?;

@@ -75,6 +75,7 @@ pub(super) fn refusal(error: &Error) -> Option<&kube::Error> {
             | apply::Error::Delete { source, .. },
         )
         | Error::Dereference(dereference::Error::ReadSecret { source, .. })
+        | Error::HandOver { source, .. }
         | Error::Pods(source) => Some(source),
         Error::Apply(apply::Error::NotOurs { .. }) | Error::Status(_) | Error::Panicked => None,
     }

@@ -5,12 +5,12 @@ use kube::Resource;
 use kube::api::DynamicObject;
 use serde::Serialize;
 
-use super::{Context, Error};
+use super::{Context, Error, scaling};
 use crate::api::Chat4AllCluster;
 use crate::apply;
 use crate::build::Objects;
 use crate::findings::Rollouts;
-use crate::model::Identity;
+use crate::model::{Identity, Model};
 use crate::names::Component;
 use crate::owned::Kind;
 use crate::rollout::Rollout;
@@ -18,7 +18,8 @@ use crate::trouble;
 
 /// Configuration before workloads. Gives the Deployments that were changed, as the API server has
 /// them now.
-pub(super) async fn apply(objects: &Objects, identity: &Identity, context: &Context) -> Result<Vec<Deployment>, Error> {
+pub(super) async fn apply(objects: &Objects, model: &Model, context: &Context) -> Result<Vec<Deployment>, Error> {
+    let identity = &model.identity;
     ensure(context, identity, Kind::ConfigMap, &objects.config_map).await?;
     ensure(context, identity, Kind::Service, &objects.service).await?;
     for budget in &objects.disruption_budgets {
@@ -26,7 +27,8 @@ pub(super) async fn apply(objects: &Objects, identity: &Identity, context: &Cont
     }
     let mut applied = Vec::new();
     for deployment in &objects.deployments {
-        let answer = ensure(context, identity, Kind::Deployment, deployment).await?;
+        let deployment = scaling::with_its_replicas(deployment, model, context).await?;
+        let answer = ensure(context, identity, Kind::Deployment, &*deployment).await?;
         applied.extend(answer.and_then(|answer| answer.try_parse().ok()));
     }
     Ok(applied)

@@ -9,7 +9,7 @@ use kube::{Api, Client};
 use serde_json::json;
 
 use crate::api::{Chat4AllCluster, Chat4AllClusterStatus, ConnectorStatus, RouterStatus};
-use crate::findings::{Aspect, Findings, Verdict};
+use crate::findings::{Aspect, Findings, Rollouts, Shown, Verdict};
 use crate::model::Identity;
 use crate::names::{Component, FIELD_MANAGER, selector_line};
 use crate::rollout::Rollout;
@@ -67,10 +67,12 @@ pub fn of(
         };
         let changed = before.is_none_or(|b| b.status != verdict.status() || b.reason != verdict.reason);
         // What is well or under way from the start is no news, and Ready repeats another condition
-        // until it is true.
+        // until it is true. What scaling waits for changes all the time; each change that it makes has an
+        // event of its own.
         let news = verdict.warning || before.is_some();
         let repeated = type_ == READY && !verdict.holds && findings.failure.is_none();
-        if changed && news && !repeated {
+        let passing = type_ == Aspect::RouterScaling.type_() && !verdict.warning;
+        if changed && news && !repeated && !passing {
             transitions.push(Transition {
                 condition: type_,
                 warning: verdict.warning,
@@ -86,10 +88,7 @@ pub fn of(
         observed_generation: Some(identity.generation),
         conditions,
         router: match rollouts {
-            Some(rollouts) => Some(RouterStatus {
-                replicas: rollouts.router.as_ref().map_or(0, |r| r.existing),
-                selector: selector_line(&Component::Router.selector(&identity.name)),
-            }),
+            Some(rollouts) => Some(router_status(identity, rollouts, former, findings.scaling.as_ref())),
             None => former.and_then(|status| status.router.clone()),
         },
         connectors: match rollouts {
@@ -98,6 +97,22 @@ pub fn of(
         },
     };
     (status, transitions)
+}
+
+/// What the scaling shows stays until it shows something else.
+fn router_status(
+    identity: &Identity,
+    rollouts: &Rollouts,
+    former: Option<&Chat4AllClusterStatus>,
+    scaling: Option<&Shown>,
+) -> RouterStatus {
+    let mut status = former.and_then(|status| status.router.clone()).unwrap_or_default();
+    status.replicas = rollouts.router.as_ref().map_or(0, |r| r.existing);
+    status.selector = selector_line(&Component::Router.selector(&identity.name));
+    if let Some(Shown { desired, lag_seconds, replicas_before_scaling, learned }) = scaling.cloned() {
+        status = RouterStatus { desired, lag_seconds, replicas_before_scaling, learned, ..status };
+    }
+    status
 }
 
 fn connector_status((name, rollout): &(String, Option<Rollout>)) -> ConnectorStatus {
@@ -113,7 +128,7 @@ fn ready<'a>(findings: &Findings, version: Option<&str>, former: impl Fn(&str) -
     if let Some(failure) = &findings.failure {
         return failure.clone();
     }
-    for aspect in Aspect::ALL {
+    for aspect in Aspect::ALL.into_iter().filter(|aspect| *aspect != Aspect::RouterScaling) {
         let type_ = aspect.type_();
         match findings.verdicts.get(&aspect) {
             Some(verdict) if !verdict.complete => {

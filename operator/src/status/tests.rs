@@ -1,6 +1,7 @@
 use rstest::rstest;
 
 use super::*;
+use crate::api::LearnedStatus;
 use crate::findings::Rollouts;
 use crate::rollout::Rollout;
 use crate::trouble::Trouble;
@@ -40,6 +41,7 @@ fn well() -> Findings {
         findings.note(aspect, Verdict::good("Good", "as it should be"));
     }
     findings.note_rollouts(running());
+    findings.note(Aspect::RouterScaling, Verdict::good("AsNeeded", "there are enough"));
     findings
 }
 
@@ -63,7 +65,7 @@ fn a_cluster_is_ready_when_everything_runs() {
 #[test]
 fn every_condition_is_there_from_the_start_and_about_a_generation() {
     let status = first(&Findings::default());
-    assert_eq!(status.conditions.len(), 8);
+    assert_eq!(status.conditions.len(), 9);
     for condition in &status.conditions {
         assert_eq!(condition.observed_generation, Some(1));
     }
@@ -237,4 +239,36 @@ fn the_selector_finds_the_routers() {
         first(&well()).router.unwrap().selector,
         "app.kubernetes.io/component=router,app.kubernetes.io/instance=demo,app.kubernetes.io/name=chat4all"
     );
+}
+
+#[test]
+fn what_keeps_the_number_of_routers_as_it_is_keeps_no_cluster_from_being_ready() {
+    let former = first(&well());
+    let mut findings = well();
+    findings.note(Aspect::RouterScaling, Verdict::bad("NotAdvancing", "nothing moves"));
+    let (status, transitions) = of(&identity(1), None, Some(&former), &findings, at(200));
+    assert_eq!(get(&status, READY).status, "True");
+    assert_eq!(get(&status, "RouterScaling").status, "False");
+    assert_eq!(transitions.iter().map(|t| t.condition).collect::<Vec<_>>(), ["RouterScaling"]);
+}
+
+#[test]
+fn what_scaling_waits_for_in_passing_is_no_event() {
+    let former = first(&well());
+    let mut findings = well();
+    findings.note(Aspect::RouterScaling, Verdict::good("Draining", "fewer later"));
+    let (status, transitions) = of(&identity(1), None, Some(&former), &findings, at(200));
+    assert_eq!(get(&status, "RouterScaling").reason, "Draining");
+    assert_eq!(transitions, []);
+}
+
+#[test]
+fn what_was_shown_of_the_scaling_stays_until_the_next_look() {
+    let mut findings = well();
+    let learned = LearnedStatus { records_per_second: 900, statuses_per_hundred_messages: 300, pods: "p".into() };
+    findings.scaling = Some(Shown { lag_seconds: Some(5), learned: Some(learned.clone()), ..Shown::default() });
+    let former = first(&findings);
+    let (status, _) = of(&identity(1), None, Some(&former), &well(), at(200));
+    let router = status.router.unwrap();
+    assert_eq!((router.lag_seconds, router.learned), (Some(5), Some(learned)));
 }

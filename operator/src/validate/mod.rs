@@ -3,6 +3,7 @@
 //! go wrong otherwise, since a resource may have been stored before the schema was that strict.
 
 mod read;
+mod scaling;
 mod secrets;
 
 use std::collections::BTreeSet;
@@ -109,7 +110,11 @@ pub fn validate(
             auth,
             exposure: exposure(&spec.api.service),
         },
-        router: Router { replicas: spec.router.replicas, resources: spec.router.resources.clone() },
+        router: Router {
+            replicas: spec.router.replicas,
+            resources: spec.router.resources.clone(),
+            scaling: scaling::scaling(spec),
+        },
         connectors,
         identity,
     })
@@ -164,6 +169,7 @@ fn check_numbers(spec: &Chat4AllClusterSpec, problems: &mut Vec<Problem>) {
         ("spec.api.replicas".to_owned(), spec.api.replicas, 0, 100),
         ("spec.router.replicas".to_owned(), spec.router.replicas, 0, partitions),
     ];
+    numbers.extend(scaling::numbers(spec));
     for (index, connector) in spec.connectors.iter().enumerate() {
         let field = |name: &str| format!("spec.connectors[{index}].{name}");
         numbers.push((field("replicas"), connector.replicas, 0, partitions));

@@ -5,6 +5,8 @@
 
 mod api_server;
 mod election;
+mod flow;
+mod scaling;
 mod world;
 
 use std::time::Duration;

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::api_server::ApiServer;
+use crate::flow::Flow;
 
 pub const NAMESPACE: &str = "chat4all";
 
@@ -50,6 +51,8 @@ impl Topics for Kafka {
 pub struct World {
     pub api: ApiServer,
     pub kafka: Kafka,
+    /// What goes through the topics.
+    pub flow: Flow,
     registry: Registry,
     shutdown: CancellationToken,
 }
@@ -65,15 +68,18 @@ impl World {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
         let (kafka, shutdown) = (Kafka::default(), CancellationToken::new());
+        let flow = Flow::on(&api);
         let setup = Setup {
             client: api.client(),
             namespace: None,
             instance: Some("operator-0".into()),
             topics: Arc::new(kafka.clone()),
+            offsets: Arc::new(flow.clone()),
+            pods: Arc::new(flow.clone()),
             metrics,
         };
         tokio::spawn(controller::run(setup, shutdown.clone(), || {}));
-        Self { api, kafka, registry, shutdown }
+        Self { api, kafka, flow, registry, shutdown }
     }
 
     /// Ends the operator and leaves the rest.
@@ -90,8 +96,23 @@ impl World {
         world.api.put(sample());
         world.kubernetes_runs_everything().await;
         world.until("the cluster is ready", |w| w.condition("Ready").0 == "True").await;
+        world.until("the routers were looked at", |w| w.condition("RouterScaling").0 != "Unknown").await;
         world.is_quiet().await;
         world
+    }
+
+    /// The same, with the number of routers following the work.
+    pub async fn with_scaling_on() -> Self {
+        let world = Self::with_a_ready_cluster().await;
+        world.edit_spec(|spec| spec["router"]["autoscaling"] = scaling());
+        world.until("scaling is on", |w| w.condition("RouterScaling").1 != "Off").await;
+        world.is_quiet().await;
+        world
+    }
+
+    /// Changes the sample as its user would.
+    pub fn edit_spec(&self, edit: impl FnOnce(&mut Value)) {
+        self.api.edit("chat4allclusters", NAMESPACE, "demo", |cluster| edit(&mut cluster["spec"]));
     }
 
     pub fn create_secrets(&self) {
@@ -165,8 +186,43 @@ impl World {
                 "replicas": replicas, "updatedReplicas": replicas, "availableReplicas": replicas,
             });
             self.set_status("deployments", &deployment, status);
+            self.run_pods_of(&deployment);
         }
         stepped
+    }
+
+    /// As many router pods as the Deployment wants.
+    fn run_pods_of(&self, deployment: &Value) {
+        let meta = &deployment["metadata"];
+        if meta["labels"]["app.kubernetes.io/component"] != "router" {
+            return;
+        }
+        let (namespace, name) = (meta["namespace"].as_str().unwrap(), meta["name"].as_str().unwrap());
+        let wanted = deployment["spec"]["replicas"].as_u64().unwrap_or(1);
+        let there = self.api.names("pods").into_iter().filter(|pod| pod.starts_with(name)).count() as u64;
+        for n in there..wanted {
+            self.api.put(json!({
+                "apiVersion": "v1", "kind": "Pod",
+                "metadata": {"name": format!("{name}-{n}"), "namespace": namespace, "labels": meta["labels"]},
+                "status": {"podIP": format!("{name}-{n}"), "conditions": [{"type": "Ready", "status": "True"}]},
+            }));
+        }
+        for n in wanted..there {
+            self.api.delete("pods", namespace, &format!("{name}-{n}"));
+        }
+    }
+
+    /// Lets time pass, in which Kubernetes does what Deployments ask for.
+    pub async fn pass(&self, time: Duration) {
+        let end = tokio::time::Instant::now() + time;
+        while tokio::time::Instant::now() < end {
+            self.kubernetes_takes_a_step();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+
+    pub fn replicas(&self) -> i64 {
+        self.deployment("demo-router").unwrap()["spec"]["replicas"].as_i64().unwrap()
     }
 
     fn set_status(&self, plural: &str, object: &Value, status: Value) {
@@ -197,6 +253,11 @@ pub fn sample() -> Value {
     let mut sample: Value = serde_yaml::from_str(include_str!("../fixtures/cluster.yaml")).unwrap();
     sample["metadata"].as_object_mut().unwrap().remove("generation");
     sample
+}
+
+/// Scaling as it is on, with the defaults that the API server fills in.
+pub fn scaling() -> Value {
+    json!({"enabled": true, "minReplicas": 1})
 }
 
 /// The sample under another name, beside it on the same engines.

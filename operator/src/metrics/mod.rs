@@ -1,5 +1,7 @@
 //! What the operator says about itself in numbers.
 
+mod scaling;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,6 +12,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+pub use scaling::ScalingMetrics;
 
 /// How a reconcile ended.
 #[derive(Clone, Copy, Debug, EncodeLabelValue, Eq, Hash, PartialEq)]
@@ -40,7 +44,7 @@ enum Readiness {
     False,
 }
 
-/// The metrics. Clones share their numbers.
+/// The metrics of reconciles. Clones share their numbers.
 #[derive(Clone)]
 pub struct Metrics {
     reconciles: Family<ByOutcome, Counter>,
@@ -48,10 +52,11 @@ pub struct Metrics {
     leader: Gauge,
     clusters: Family<ByReadiness, Gauge>,
     ready: Arc<Mutex<HashMap<(String, String), bool>>>,
+    scaling: ScalingMetrics,
 }
 
 impl Metrics {
-    /// Metrics that are served by `registry`.
+    /// Metrics that are served by `registry`, with those of the process.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
             reconciles: Family::default(),
@@ -60,7 +65,9 @@ impl Metrics {
             leader: Gauge::default(),
             clusters: Family::default(),
             ready: Arc::default(),
+            scaling: ScalingMetrics::default(),
         };
+        chat4all_process::register(registry);
         let registry = registry.sub_registry_with_prefix("chat4all_operator");
         registry.register("reconciles", "Reconciles, by how they ended", metrics.reconciles.clone());
         registry.register_with_unit(
@@ -71,7 +78,13 @@ impl Metrics {
         );
         registry.register("leader", "1 while this operator leads", metrics.leader.clone());
         registry.register("clusters", "Chat4AllClusters, by their condition Ready", metrics.clusters.clone());
+        metrics.scaling.register(registry);
         metrics
+    }
+
+    /// Those of the scaling of routers.
+    pub fn scaling(&self) -> ScalingMetrics {
+        self.scaling.clone()
     }
 
     /// Counts a reconcile.

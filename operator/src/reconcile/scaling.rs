@@ -1,0 +1,104 @@
+//! Hands the number of routers from one owner to the other without a jump, and notes what the scaler
+//! found.
+
+use std::borrow::Cow;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use super::{Context, Error};
+use crate::api::{Chat4AllCluster, Router, RouterStatus};
+use crate::findings::{Aspect, Findings, Shown};
+use crate::model::{Identity, Model};
+use crate::names::{Component, FIELD_MANAGER};
+use crate::owned::Kind;
+use crate::scaler::act;
+
+/// Notes what the scaler shows of a cluster. Before its first look the status keeps what it says.
+pub(super) fn note(
+    router: &Router,
+    former: Option<&RouterStatus>,
+    identity: &Identity,
+    context: &Context,
+    findings: &mut Findings,
+) {
+    let mut shown = match context.scalers.view(&identity.namespace, &identity.name) {
+        Some(view) => {
+            findings.note(Aspect::RouterScaling, view.verdict);
+            Shown { desired: view.desired, lag_seconds: view.lag_seconds, learned: view.learned, ..Shown::default() }
+        }
+        None => Shown {
+            desired: former.and_then(|router| router.desired),
+            lag_seconds: former.and_then(|router| router.lag_seconds),
+            ..Shown::default()
+        },
+    };
+    // That nothing was learned yet is no reason to forget.
+    shown.learned = shown.learned.or_else(|| former.and_then(|router| router.learned.clone()));
+    shown.replicas_before_scaling = router.autoscaling.enabled.then_some(router.replicas);
+    findings.scaling = Some(shown);
+}
+
+/// When scaling was switched off: writes the number of routers that there are into the resource, as an
+/// autoscaler would, so that nothing changes but who may change it. Unless the resource was given
+/// another number in the same breath: then that is meant. Says whether it wrote.
+pub(super) async fn hand_back(model: &Model, former: Option<&RouterStatus>, context: &Context) -> Result<bool, Error> {
+    let router = &model.router;
+    let untouched = former.and_then(|former| former.replicas_before_scaling) == Some(router.replicas);
+    let deployment = routers(&model.identity, context);
+    let present = deployment.and_then(|deployment| deployment.spec?.replicas);
+    let Some(present) = present.filter(|present| !router.scaling.enabled && untouched && *present != router.replicas)
+    else {
+        return Ok(false);
+    };
+    let identity = &model.identity;
+    let api: Api<Chat4AllCluster> = Api::namespaced(context.client.clone(), &identity.namespace);
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..Default::default() };
+    let body = json!({"metadata": {"uid": identity.uid}, "spec": {"replicas": present}});
+    api.patch_scale(&identity.name, &params, &Patch::Merge(&body)).await.map_err(|source| Error::HandOver {
+        object: format!("Chat4AllCluster {}/{}", identity.namespace, identity.name),
+        source,
+    })?;
+    tracing::info!(
+        namespace = identity.namespace,
+        cluster = identity.name,
+        replicas = present,
+        "scaling is off: wrote the number of routers into the resource"
+    );
+    Ok(true)
+}
+
+/// A Deployment with the number of pods that is to be applied with it. The routers' is not ours while it
+/// follows the work: before our apply leaves it out, the scaler's field manager must own it, since the
+/// API server takes away what nobody owns and then puts its default of 1 there.
+pub(super) async fn with_its_replicas<'a>(
+    deployment: &'a Deployment,
+    model: &Model,
+    context: &Context,
+) -> Result<Cow<'a, Deployment>, Error> {
+    let identity = &model.identity;
+    let name = Component::Router.object_name(&identity.name);
+    if !model.router.scaling.enabled || deployment.metadata.name.as_deref() != Some(&name) {
+        return Ok(Cow::Borrowed(deployment));
+    }
+    if routers(identity, context).is_none() {
+        let view = context.scalers.view(&identity.namespace, &identity.name);
+        let before = view.and_then(|view| view.desired).unwrap_or_else(|| model.router.initial_replicas());
+        let mut new = deployment.clone();
+        new.spec.get_or_insert_default().replicas = Some(before);
+        return Ok(Cow::Owned(new));
+    }
+    if !context.applier.has(&context.owned, identity, Kind::Deployment, deployment) {
+        act::claim(&context.client, &identity.namespace, &name).await.map_err(|source| Error::HandOver {
+            object: format!("Deployment {}/{name}", identity.namespace),
+            source,
+        })?;
+    }
+    Ok(Cow::Borrowed(deployment))
+}
+
+fn routers(identity: &Identity, context: &Context) -> Option<Deployment> {
+    context.owned.deployment(&identity.namespace, &Component::Router.object_name(&identity.name))
+}
