@@ -6,9 +6,9 @@ use std::time::Duration;
 use ::kube::ResourceExt as _;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
-use tokio::process::Command;
 
 use crate::kube::{self, All, Grace, One, rolled_out, running};
+use crate::node;
 use crate::wait::{self, Look, TimedOut};
 
 /// A pod's graceful end (30 s at most), its replacement's start, and the machine being busy.
@@ -50,13 +50,8 @@ pub enum Error {
     #[error(transparent)]
     Kube(#[from] kube::Error),
     /// Its process could not be killed.
-    #[error("could not kill the process of pod {pod} on its node: {said}")]
-    Kill {
-        /// The pod.
-        pod: String,
-        /// What went wrong.
-        said: String,
-    },
+    #[error(transparent)]
+    Kill(#[from] node::Error),
     /// It was not replaced.
     #[error(transparent)]
     NotReplaced(#[from] TimedOut),
@@ -82,7 +77,7 @@ impl Workload {
         match way {
             Way::Graceful => one.delete(Grace::Own).await?,
             Way::Killed => {
-                kill(pod).await?;
+                node::kill(pod).await?;
                 one.delete(Grace::None).await?
             }
         };
@@ -114,22 +109,4 @@ impl Workload {
 
 fn as_text(running: &kube::Condition<Pod>, pod: &Pod) -> String {
     running.holds(pod).err().unwrap_or_else(|| format!("{} is ready", pod.name_any()))
-}
-
-/// SIGKILL to the process of the pod's first container. Nodes of kind are containers of Docker
-/// with the node's name.
-async fn kill(pod: &Pod) -> Result<(), Error> {
-    let fail = |said: String| Error::Kill { pod: pod.name_any(), said };
-    let node =
-        pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).ok_or_else(|| fail("it has no node".into()))?;
-    let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.clone()).unwrap_or_default();
-    let id = statuses.first().and_then(|status| status.container_id.clone()).unwrap_or_default();
-    let id = id.trim_start_matches("containerd://");
-    let script = "kill -9 $(crictl inspect --output go-template --template '{{.info.pid}}' \"$1\")";
-    let output = Command::new("docker").args(["exec", &node, "sh", "-c", script, "sh", id]).output().await;
-    match output {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(fail(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
-        Err(error) => Err(fail(format!("docker: {error}"))),
-    }
 }

@@ -1,10 +1,12 @@
 //! What Kafka itself says of consumer groups and topics, asked with Kafka's own tools in its pod.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::kube::{self, One};
+use crate::wait::{self, Look, TimedOut};
 
 /// Kafka's pod.
 #[derive(Clone)]
@@ -18,6 +20,9 @@ pub enum Error {
     /// The tool could not be run.
     #[error(transparent)]
     Exec(#[from] kube::Error),
+    /// What it did is not seen.
+    #[error(transparent)]
+    Late(#[from] TimedOut),
     /// The tool failed.
     #[error("{tool} failed: {said}")]
     Tool {
@@ -28,13 +33,17 @@ pub enum Error {
     },
 }
 
-/// A partition of a topic, and the address of the pod that consumes it.
+/// A partition of a topic as a group has it, and the address of the pod that consumes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
     /// The topic.
     pub topic: String,
     /// The partition.
     pub partition: u32,
+    /// The next offset that the group will read; `None` before its first commit.
+    pub committed: Option<i64>,
+    /// The offset that the next record will get; `None` when Kafka does not know it.
+    pub end: Option<i64>,
     /// The consumer's IP address; `None` while nobody consumes it.
     pub consumer: Option<String>,
 }
@@ -47,10 +56,12 @@ impl Kafka {
         Self { pod }
     }
 
-    /// Who consumes what in a group.
-    pub async fn group(&self, group: &str) -> Result<Vec<Share>, Error> {
+    /// Who consumes what in these groups, and how far they are.
+    pub async fn groups(&self, groups: &[&str]) -> Result<Vec<Share>, Error> {
         let tool = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
-        Ok(shares(&self.run(tool, &["--describe", "--group", group]).await?))
+        let named = groups.iter().flat_map(|group| ["--group", *group]);
+        let arguments: Vec<&str> = ["--describe"].into_iter().chain(named).collect();
+        Ok(shares(&self.run(tool, &arguments).await?))
     }
 
     /// The end of each partition of a topic.
@@ -64,9 +75,17 @@ impl Kafka {
         Ok(said.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
     }
 
-    /// Deletes a topic.
-    pub async fn delete_topic(&self, topic: &str) -> Result<(), Error> {
-        self.run("org.apache.kafka.tools.TopicCommand", &["--delete", "--topic", topic]).await.map(drop)
+    /// Deletes the topics whose names begin so; returns when none is left.
+    pub async fn delete_topics(&self, prefix: &str, limit: Duration) -> Result<(), Error> {
+        for topic in self.topics().await?.iter().filter(|topic| topic.starts_with(prefix)) {
+            self.run("org.apache.kafka.tools.TopicCommand", &["--delete", "--topic", topic]).await?;
+        }
+        let left = async || match self.topics().await {
+            Err(error) => Look::NotYet(error.to_string()),
+            Ok(topics) if topics.iter().any(|topic| topic.starts_with(prefix)) => Look::NotYet(format!("{topics:?}")),
+            Ok(_) => Look::Yes(()),
+        };
+        Ok(wait::until(format!("no topic begins with {prefix}"), limit, left).await?)
     }
 
     /// Runs a tool of Kafka's jars. They are in `lib` of our image, in `libs` of upstream's. The
@@ -84,21 +103,25 @@ impl Kafka {
     }
 }
 
-/// Reads the table of `--describe` by its headings.
-fn shares(table: &str) -> Vec<Share> {
-    let mut columns: Option<(usize, usize, usize)> = None;
+/// Reads the tables of `--describe` by their headings.
+fn shares(tables: &str) -> Vec<Share> {
+    let mut headings: Vec<&str> = Vec::new();
     let mut found = Vec::new();
-    for line in table.lines() {
+    for line in tables.lines() {
         let cells: Vec<&str> = line.split_whitespace().collect();
-        let column = |name: &str| cells.iter().position(|cell| *cell == name);
-        if let (Some(topic), Some(partition), Some(host)) = (column("TOPIC"), column("PARTITION"), column("HOST")) {
-            columns = Some((topic, partition, host));
-        } else if let Some((topic, partition, host)) = columns
-            && let (Some(topic), Some(Ok(partition))) =
-                (cells.get(topic), cells.get(partition).map(|cell| cell.parse()))
-        {
-            let consumer = cells.get(host).and_then(|host| host.strip_prefix('/'));
-            found.push(Share { topic: (*topic).to_owned(), partition, consumer: consumer.map(str::to_owned) });
+        if cells.contains(&"TOPIC") {
+            headings = cells;
+            continue;
+        }
+        let cell = |name: &str| Some(*cells.get(headings.iter().position(|heading| *heading == name)?)?);
+        if let (Some(topic), Some(Ok(partition))) = (cell("TOPIC"), cell("PARTITION").map(str::parse)) {
+            found.push(Share {
+                topic: topic.to_owned(),
+                partition,
+                committed: cell("CURRENT-OFFSET").and_then(|offset| offset.parse().ok()),
+                end: cell("LOG-END-OFFSET").and_then(|offset| offset.parse().ok()),
+                consumer: cell("HOST").and_then(|host| host.strip_prefix('/')).map(str::to_owned),
+            });
         }
     }
     found
@@ -119,18 +142,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_of_a_group_is_read_by_its_headings() {
-        let table = "
+    fn the_tables_of_groups_are_read_by_their_headings() {
+        let tables = "
 GROUP               TOPIC     PARTITION  CURRENT-OFFSET  LOG-END-OFFSET  LAG  CONSUMER-ID          HOST          CLIENT-ID
 router-worker-group messages  0          12              12              0    chat4all-1-aa-bb     /10.244.1.7   chat4all
 router-worker-group messages  11         -               3               -    -                    -             -
+
+GROUP               TOPIC          PARTITION  CURRENT-OFFSET  LOG-END-OFFSET  LAG  CONSUMER-ID          HOST          CLIENT-ID
+router-status-group status-updates 2          5               9               4    chat4all-1-aa-cc     /10.244.1.7   chat4all
 ";
-        let share = |partition, consumer: Option<&str>| Share {
-            topic: "messages".into(),
+        let share = |topic: &str, partition, committed, end, consumer: Option<&str>| Share {
+            topic: topic.into(),
             partition,
+            committed,
+            end: Some(end),
             consumer: consumer.map(str::to_owned),
         };
-        assert_eq!(shares(table), [share(0, Some("10.244.1.7")), share(11, None)]);
+        let router = Some("10.244.1.7");
+        assert_eq!(
+            shares(tables),
+            [
+                share("messages", 0, Some(12), 12, router),
+                share("messages", 11, None, 3, None),
+                share("status-updates", 2, Some(5), 9, router),
+            ]
+        );
         assert!(shares("Consumer group 'x' has no active members.\n").is_empty());
     }
 

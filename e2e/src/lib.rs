@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod api;
+pub mod decisions;
 pub mod deletion;
 pub mod drain;
 pub mod follow;
@@ -13,9 +14,15 @@ pub mod history;
 pub mod kube;
 pub mod load;
 pub mod metrics;
+pub mod need;
+pub mod node;
+pub mod operator;
+pub mod replicas;
 pub mod report;
 pub mod restarts;
 pub mod sample;
 pub mod settings;
 pub mod simulator;
+pub mod standing;
 pub mod wait;
+pub mod writes;

@@ -13,6 +13,7 @@ use crate::api::{self, Api};
 use crate::deletion::Workload;
 use crate::groups::Kafka;
 use crate::kube::{self, All, Cluster, Namespace, One};
+use crate::operator::Operator;
 use crate::settings::Settings;
 use crate::simulator::Simulator;
 use crate::wait::{self, TimedOut};
@@ -31,6 +32,10 @@ const USER: &str = "demo";
 /// The sample.
 #[derive(Clone)]
 pub struct Sample {
+    /// The cluster that it is in.
+    pub cluster: Cluster,
+    /// The operator.
+    pub operator: Operator,
     /// Where everything but the operator is.
     pub namespace: Namespace,
     /// The resource.
@@ -83,6 +88,8 @@ impl Sample {
             topics: Topics::default(),
             simulator: Simulator::at(&settings.simulator),
             settings: settings.clone(),
+            operator: Operator::of(&cluster),
+            cluster,
             namespace,
         })
     }

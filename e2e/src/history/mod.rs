@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub use check::check;
 pub use duplicates::Duplicate;
 pub use findings::{Findings, Loss, Place, Twice};
-pub use latency::{Latencies, latencies};
+pub use latency::{Latencies, latencies, longest_wait};
 pub use order::Overtaking;
 pub use partition::partition_of;
 pub use pause::{Disturbance, Pauses, pauses};

@@ -6,6 +6,7 @@ use ::kube::ResourceExt as _;
 use chat4all_operator::api::Chat4AllCluster;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1;
 
 /// Says how an object is instead, if it is not as it should be.
 type Judge<K> = dyn Fn(&K) -> Result<(), String> + Send + Sync;
@@ -54,6 +55,18 @@ pub fn rolled_out() -> Condition<Deployment> {
     })
 }
 
+/// A Deployment runs what it asks for, and asks for so many replicas.
+pub fn rolled_out_with(replicas: u32) -> Condition<Deployment> {
+    let rolled_out = rolled_out();
+    Condition::new(format!("is rolled out with {replicas} replicas"), move |deployment: &Deployment| {
+        let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).and_then(|n| u32::try_from(n).ok());
+        match wanted == Some(replicas) {
+            true => rolled_out.holds(deployment),
+            false => Err(format!("it asks for {wanted:?} replicas")),
+        }
+    })
+}
+
 /// A pod that is not being deleted is ready.
 pub fn running() -> Condition<Pod> {
     Condition::new("is ready", |pod: &Pod| {
@@ -80,6 +93,21 @@ pub fn shows(type_: &'static str, wanted: &'static str, words: &'static str) -> 
     } else {
         format!("shows {type_}={wanted} with {words:?} in its message")
     };
+    condition_of(what, type_, move |found| found.status == wanted && found.message.contains(words))
+}
+
+/// A cluster's condition of this type has one of these reasons, and speaks of the newest generation.
+pub fn because(type_: &'static str, reasons: &'static [&'static str]) -> Condition<Chat4AllCluster> {
+    let what = format!("shows {type_} because of {}", reasons.join(" or "));
+    condition_of(what, type_, move |found| reasons.contains(&found.reason.as_str()))
+}
+
+/// A cluster's condition of this type speaks of the newest generation and is as it should be.
+fn condition_of(
+    what: String,
+    type_: &'static str,
+    is_right: impl Fn(&v1::Condition) -> bool + Send + Sync + 'static,
+) -> Condition<Chat4AllCluster> {
     Condition::new(what, move |cluster: &Chat4AllCluster| {
         let conditions = cluster.status.iter().flat_map(|status| &status.conditions);
         let all: Vec<_> =
@@ -88,7 +116,7 @@ pub fn shows(type_: &'static str, wanted: &'static str, words: &'static str) -> 
             return Err(format!("no condition {type_}; there are: {}", all.join(", ")));
         };
         let current = found.observed_generation == cluster.metadata.generation;
-        if found.status == wanted && current && found.message.contains(words) {
+        if current && is_right(found) {
             return Ok(());
         }
         let age = if current { "" } else { "about an older generation: " };

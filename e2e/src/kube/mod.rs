@@ -5,8 +5,10 @@ mod call;
 mod conditions;
 mod events;
 mod exec;
+mod namespaces;
 mod object;
 mod owned;
+mod scale;
 mod table;
 
 use std::path::Path;
@@ -15,7 +17,8 @@ use ::kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use ::kube::{Api, Client};
 
 pub use call::Error;
-pub use conditions::{Condition, ready, rolled_out, running, shows};
+pub use conditions::{Condition, because, ready, rolled_out, rolled_out_with, running, shows};
+pub use events::Event;
 pub use exec::Output;
 pub use object::{All, Grace, Kind, One};
 pub use owned::{Object, Survey, owned};

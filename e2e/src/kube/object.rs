@@ -4,15 +4,16 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use ::kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
+use ::kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use ::kube::core::NamespaceResourceScope;
+use ::kube::runtime::watcher;
 use ::kube::{Resource, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::conditions::Condition;
-use super::{Error, Namespace, events};
+use super::{Error, Namespace};
 use crate::wait::{self, Look, TimedOut};
 
 /// A namespaced kind that is known when this is compiled, the operator's own included.
@@ -75,7 +76,7 @@ impl<K: Kind> One<K> {
     /// Lets the API server check these fields as a new object, and creates nothing. They need not
     /// be what the type would allow.
     pub async fn would_be_created(&self, fields: &Value) -> Result<(), Error> {
-        let api = self.namespace.api::<K>();
+        let api = self.api();
         let path = format!("{}?dryRun=All&fieldValidation=Strict", api.resource_url());
         let body = fields.to_string().into_bytes();
         let request = http::Request::post(path).header("Content-Type", "application/json").body(body);
@@ -88,6 +89,26 @@ impl<K: Kind> One<K> {
     pub async fn merge(&self, fields: &Value) -> Result<K, Error> {
         let patch = Patch::Merge(fields);
         self.namespace.api().patch(&self.name, &PatchParams::default(), &patch).await.map_err(self.failed("patch"))
+    }
+
+    /// Changes it as `kubectl edit` does: reads it, and writes it back whole. Returns what was stored.
+    pub async fn edit(&self, change: impl Fn(&mut Value)) -> Result<Value, Error> {
+        let url = format!("{}/{}", self.api().resource_url(), self.name);
+        loop {
+            let read = http::Request::get(&url).body(Vec::new()).map_err(::kube::Error::HttpError);
+            let read = read.map_err(self.failed("edit"))?;
+            let mut object: Value = self.namespace.client.request(read).await.map_err(self.failed("edit"))?;
+            change(&mut object);
+            let body = object.to_string().into_bytes();
+            let write = http::Request::put(&url).header("Content-Type", "application/json").body(body);
+            let write = write.map_err(::kube::Error::HttpError).map_err(self.failed("edit"))?;
+            match self.namespace.client.request::<Value>(write).await {
+                Ok(stored) => return Ok(stored),
+                // Somebody else was faster: read again.
+                Err(::kube::Error::Api(status)) if status.code == 409 => {}
+                Err(error) => return Err(self.failed("edit")(error)),
+            }
+        }
     }
 
     /// Asks for its deletion; returns the uid of what is being deleted, `None` when there was nothing.
@@ -138,10 +159,20 @@ impl<K: Kind> One<K> {
         match waited {
             Ok(found) => Ok(found),
             Err(error) => {
-                let context = events::about(&self.namespace, &K::kind(&()), &self.name).await;
+                let context = self.newest_events().await;
                 Err(TimedOut { context, ..error })
             }
         }
+    }
+
+    /// A client of its kind in its namespace.
+    pub(crate) fn api(&self) -> Api<K> {
+        self.namespace.api()
+    }
+
+    /// What a watch must be told to see this object only.
+    pub(crate) fn only(&self) -> watcher::Config {
+        watcher::Config::default().fields(&format!("metadata.name={}", self.name))
     }
 
     pub(super) fn failed(&self, verb: &str) -> impl FnOnce(::kube::Error) -> Error + use<K> {

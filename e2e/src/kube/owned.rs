@@ -28,6 +28,8 @@ pub struct Object {
     pub name: String,
     /// Its uid.
     pub uid: String,
+    /// Its version, which moves with every write that changes something.
+    pub version: String,
     /// The uids of its owners.
     pub owners: Vec<String>,
 }
@@ -70,6 +72,7 @@ impl Survey {
                 kind: kind.kind.clone(),
                 name: object.name_any(),
                 uid: object.uid().unwrap_or_default(),
+                version: object.resource_version().unwrap_or_default(),
                 owners: object.meta().owner_references.iter().flatten().map(|owner| owner.uid.clone()).collect(),
             }));
         }
@@ -99,7 +102,7 @@ mod tests {
 
     fn object(uid: &str, owners: &[&str]) -> Object {
         let owners = owners.iter().map(|owner| (*owner).to_owned()).collect();
-        Object { kind: "Thing".into(), name: uid.to_uppercase(), uid: uid.into(), owners }
+        Object { kind: "Thing".into(), name: uid.to_uppercase(), uid: uid.into(), version: "1".into(), owners }
     }
 
     #[test]

@@ -51,6 +51,7 @@ struct Shared {
     /// How many messages must be sent before a stop counts.
     at_least: u64,
     sent: Mutex<Sent>,
+    accepted: AtomicU64,
     repeated: AtomicU64,
     held_back: AtomicU64,
 }
@@ -86,6 +87,7 @@ impl Load {
             stop: CancellationToken::new(),
             at_least,
             sent: Mutex::default(),
+            accepted: AtomicU64::new(0),
             repeated: AtomicU64::new(0),
             held_back: AtomicU64::new(0),
         });
@@ -96,6 +98,11 @@ impl Load {
     /// Now, on the clock of the accepted messages.
     pub fn now(&self) -> Timestamp {
         self.shared.clock.now()
+    }
+
+    /// How many messages were accepted so far.
+    pub fn accepted(&self) -> u64 {
+        self.shared.accepted.load(Ordering::Relaxed)
     }
 
     /// Sends what is left of the least number, waits for every answer, and returns the outcome.

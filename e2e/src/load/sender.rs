@@ -30,6 +30,7 @@ impl Shared {
                         acked: self.clock.now(),
                         requests,
                     };
+                    self.accepted.fetch_add(1, Ordering::Relaxed);
                     return self.sent.lock().await.accepted.push(accepted);
                 }
                 Sent::Again { after, why } if sent.elapsed() < PATIENCE => (after, why),

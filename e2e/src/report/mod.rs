@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use row::{PauseRow, Row};
+pub use row::{Figure, PauseRow, Row};
 pub use table::table;
 
 /// The rows of a run.
@@ -17,6 +17,7 @@ pub use table::table;
 pub struct Report {
     rows: Vec<Row>,
     pauses: Vec<PauseRow>,
+    figures: Vec<Figure>,
 }
 
 /// A report could not be written.
@@ -35,16 +36,24 @@ impl Report {
         self.pauses.extend(pauses);
     }
 
-    /// Prints the tables and writes them into this folder, as `e2e.json` and `e2e-pauses.json`.
+    /// Adds something that was measured.
+    pub fn measured(&mut self, figure: Figure) {
+        self.figures.push(figure);
+    }
+
+    /// Prints the tables and writes them into this folder, as `e2e-pauses.json`, `e2e-figures.json` and
+    /// `e2e.json`.
     pub fn publish(&self, folder: &Path) -> Result<(), Error> {
         let mut text = String::new();
-        for table in [table(&self.pauses), table(&self.rows)].into_iter().filter(|table| !table.is_empty()) {
+        let tables = [table(&self.pauses), table(&self.figures), table(&self.rows)];
+        for table in tables.into_iter().filter(|table| !table.is_empty()) {
             text.push('\n');
             text.push_str(&table);
         }
         // Whoever closed standard output does not want to read it.
         let _ = std::io::stdout().write_all(text.as_bytes());
         write(&folder.join("e2e-pauses.json"), &self.pauses)?;
+        write(&folder.join("e2e-figures.json"), &self.figures)?;
         write(&folder.join("e2e.json"), &self.rows)
     }
 }

@@ -50,6 +50,29 @@ pub struct PauseRow {
     pub each: String,
 }
 
+/// Something that was measured in a case, beside its messages.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figure {
+    /// The case.
+    pub case: String,
+    /// What was measured.
+    pub figure: String,
+    /// The value, with one decimal.
+    pub value: f64,
+    /// Its unit.
+    pub unit: &'static str,
+    /// What it should be; empty where nothing was set as a goal.
+    pub aim: String,
+}
+
+impl Figure {
+    /// A figure of a case.
+    pub fn new(case: &str, figure: impl Into<String>, value: f64, unit: &'static str, aim: impl Into<String>) -> Self {
+        let value = (value * 10.0).round() / 10.0;
+        Self { case: case.to_owned(), figure: figure.into(), value, unit, aim: aim.into() }
+    }
+}
+
 impl Row {
     /// The row of a case with this history.
     pub fn of(case: &str, history: &History, findings: &Findings, pauses: &[Pauses]) -> Self {

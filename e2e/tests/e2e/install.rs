@@ -38,6 +38,7 @@ pub async fn case(context: Arc<Context>) -> Outcome {
         ("Name", Some("demo".to_owned())),
         ("Ready", Some("True".to_owned())),
         ("Router", Some(resource.spec.router.replicas.to_string())),
+        ("Lag", Some("0".to_owned())),
         ("Version", Some(resource.spec.version.clone())),
         ("Age", None),
     ];
@@ -54,7 +55,7 @@ pub async fn case(context: Arc<Context>) -> Outcome {
 /// Sends one message and waits until it is read; returns its conversation.
 pub async fn first_message(context: &Context, case: &'static str) -> Outcome<String> {
     let story = Story::begin_with(context, case, Watched::Routers, 1, 1, 1).await?;
-    let history = story.end(Ok(()), Duplicates::Never).await?;
+    let history = story.end(Ok(()), Duplicates::Never).await?.history;
     let message = history.stored.first().ok_or("the conversation is empty")?;
     let delivery = message.deliveries.first().ok_or("the message has no delivery")?;
     match (delivery.sent_at, delivery.delivered_at, delivery.read_at) {

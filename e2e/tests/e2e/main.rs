@@ -1,13 +1,23 @@
 //! The end-to-end tests on the kind cluster of `make cluster`: installs the sample, kills things
 //! under load, counts, and ends with one table. The cases run one after another, in this order.
 
+mod api_server;
 mod context;
+mod handover;
+mod idle;
 mod install;
+mod leader;
 mod outage;
 mod pods;
 mod refusals;
 mod removal;
+mod routers;
+mod scale_in;
+mod scaling;
 mod story;
+mod tenant;
+mod upgrade;
+mod world;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -40,6 +50,29 @@ fn main() -> ExitCode {
         trial("a_provider_that_is_down_for_half_a_minute_costs_no_message", |c| Box::pin(outage::case(c))),
         trial("connectors_deleted_under_load_lose_nothing", |c| Box::pin(pods::connectors_deleted(c))),
         trial("connectors_killed_under_load_lose_nothing", |c| Box::pin(pods::connectors_killed(c))),
+        trial("routers_scaled_to_the_maximum_and_back_lose_nothing_and_pause_no_untouched_partition", |c| {
+            Box::pin(scale_in::case(c))
+        }),
+        trial("a_backlog_scales_the_routers_once_to_the_right_number_and_they_come_down_after_it", |c| {
+            Box::pin(scaling::by_the_backlog(c))
+        }),
+        trial("a_broker_that_restarts_while_a_backlog_drains_costs_no_message_and_no_other_count", |c| {
+            Box::pin(scaling::by_the_backlog_while_the_broker_restarts(c))
+        }),
+        trial("scaling_switched_on_and_off_keeps_the_count_and_names_a_foreign_writer", |c| {
+            Box::pin(handover::case(c))
+        }),
+        trial("an_idle_cluster_causes_no_writes_and_a_restart_of_the_routers_is_not_undone", |c| {
+            Box::pin(idle::case(c))
+        }),
+        trial("a_leader_that_is_killed_is_followed_by_another_and_nothing_is_done_twice", |c| {
+            Box::pin(leader::killed(c))
+        }),
+        trial("an_api_server_that_is_away_stops_no_message_and_the_operator_comes_back", |c| {
+            Box::pin(api_server::away(c))
+        }),
+        trial("a_namespace_with_a_cluster_in_it_can_be_deleted_at_once", |c| Box::pin(tenant::case(c))),
+        trial("an_upgrade_of_the_chart_brings_the_new_fields", |c| Box::pin(upgrade::case(c))),
         trial("a_resource_without_its_secret_says_so_and_heals_when_it_comes", |c| {
             Box::pin(refusals::missing_secret(c))
         }),

@@ -6,7 +6,6 @@ use std::time::Duration;
 use ::kube::api::ObjectMeta;
 use chat4all_e2e::kube::{Grace, One, ready, shows};
 use chat4all_e2e::sample::{NAME, NAMESPACE};
-use chat4all_e2e::wait::{self, Look};
 use chat4all_operator::api::{Chat4AllCluster, Service};
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
@@ -85,18 +84,7 @@ async fn clean_up(context: &Context, broken: &One<Chat4AllCluster>, secret: &One
         broken.until_gone(&uid, SEEN_WITHIN).await?;
     }
     secret.delete(Grace::Own).await?;
-    let kafka = &context.sample.kafka;
-    for topic in kafka.topics().await?.iter().filter(|topic| topic.starts_with(PREFIX)) {
-        kafka.delete_topic(topic).await?;
-    }
-    let what = format!("no topic begins with {PREFIX}");
-    wait::until(what, SEEN_WITHIN, async || match kafka.topics().await {
-        Err(error) => Look::NotYet(error.to_string()),
-        Ok(topics) if topics.iter().any(|topic| topic.starts_with(PREFIX)) => Look::NotYet(format!("{topics:?}")),
-        Ok(_) => Look::Yes(()),
-    })
-    .await?;
-    Ok(())
+    Ok(context.sample.kafka.delete_topics(PREFIX, SEEN_WITHIN).await?)
 }
 
 /// What is changed in the sample's resource, and the words that the refusal must have.

@@ -8,11 +8,12 @@ use chat4all_e2e::deletion::{Way, Workload};
 use chat4all_e2e::drain::drained;
 use chat4all_e2e::follow::Follower;
 use chat4all_e2e::groups::Share;
-use chat4all_e2e::history::{Disturbance, History, check, partition_of, pauses};
+use chat4all_e2e::history::{Disturbance, History, Pauses, check, partition_of, pauses};
+use chat4all_e2e::kube::rolled_out_with;
 use chat4all_e2e::load::{Load, Schedule, Sent};
 use chat4all_e2e::report::{self, PauseRow, Row};
 use chat4all_e2e::restarts::{Restarts, restarted, restarts};
-use chat4all_e2e::sample::{CONNECTOR, PARTITIONS};
+use chat4all_e2e::sample::{CONNECTOR, PARTITIONS, Sample};
 use chat4all_e2e::wait::{self, Look};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
@@ -22,6 +23,9 @@ use crate::context::{Context, Outcome, told};
 /// A rebalance after a kill takes the session time-out (6 s in the sample) and the join of the
 /// replacement; the rest is for a busy machine.
 const GROUP_STABLE_WITHIN: Duration = Duration::from_secs(60);
+
+/// A dozen routers start at a time, on a machine that carries a load.
+const SCALED_WITHIN: Duration = Duration::from_secs(120);
 
 /// How many violations are told one by one.
 const TOLD: usize = 20;
@@ -40,6 +44,13 @@ pub enum Watched {
 pub enum Duplicates {
     Never,
     Named,
+}
+
+/// What a load brought to light.
+pub struct Reckoning {
+    pub history: History,
+    /// What each disturbance did to the partitions.
+    pub pauses: Vec<Pauses>,
 }
 
 /// What a case does with the cluster.
@@ -122,6 +133,56 @@ impl<'a> Story<'a> {
         self.disturbances.push(Disturbance { at: self.load.now(), victim, orphaned });
     }
 
+    /// Scales the routers through the resource, and waits until the group has settled. Notes the
+    /// partitions that another router has afterwards as those that may have stood still.
+    pub async fn scale_routers(&mut self, to: u32) -> Outcome {
+        let Sample { resource, routers, .. } = &self.context.sample;
+        let before = owners(&self.until_every_partition_has_a_consumer(routers).await?);
+        let from = before.values().collect::<BTreeSet<_>>().len();
+        let at = self.load.now();
+        self.context.say(format!("routers {from} -> {to}"));
+        resource.scale_to(to, "kubectl").await?;
+        routers.deployment.until(rolled_out_with(to), SCALED_WITHIN).await?;
+        let what = format!("the partitions are spread over {to} routers");
+        let after = wait::until(what, GROUP_STABLE_WITHIN, async || {
+            let after = self.until_every_partition_has_a_consumer(routers).await.map(|shares| owners(&shares));
+            match after {
+                Err(error) => Look::NotYet(told(&*error)),
+                Ok(after) if after.values().collect::<BTreeSet<_>>().len() == to as usize => Look::Yes(after),
+                Ok(after) => Look::NotYet(format!("{after:?}")),
+            }
+        });
+        let after = after.await?;
+        let moved = after.into_iter().filter(|(partition, owner)| before.get(partition) != Some(owner));
+        let orphaned = moved.map(|(partition, _)| partition).collect();
+        self.disturbances.push(Disturbance { at, victim: format!("{from} -> {to}"), orphaned });
+        self.until_every_partition_moved().await
+    }
+
+    /// How many messages were accepted and have not reached the provider.
+    pub fn backlog(&self) -> u64 {
+        self.load.accepted().saturating_sub(self.follower.received() as u64)
+    }
+
+    /// Waits until so many messages wait.
+    pub async fn until_backlog(&self, messages: u64, limit: Duration) -> Outcome {
+        Ok(wait::until(format!("{messages} messages wait"), limit, async || match self.backlog() {
+            enough if enough >= messages => Look::Yes(()),
+            waiting => Look::NotYet(format!("{waiting} do, of {} accepted", self.load.accepted())),
+        })
+        .await?)
+    }
+
+    /// Waits until no more than so many messages wait.
+    pub async fn until_drained(&self, messages: u64, limit: Duration) -> Outcome {
+        let what = format!("no more than {messages} messages wait");
+        Ok(wait::until(what, limit, async || match self.backlog() {
+            few if few <= messages => Look::Yes(()),
+            waiting => Look::NotYet(format!("{waiting} do")),
+        })
+        .await?)
+    }
+
     /// Waits until the provider has taken so many messages.
     pub async fn until_received(&self, messages: usize) -> Outcome {
         let what = format!("the provider received {messages} messages");
@@ -143,7 +204,7 @@ impl<'a> Story<'a> {
         let look = async || -> Outcome<Vec<Share>> {
             let pods = workload.running().await?;
             let addresses: Vec<&str> = pods.iter().filter_map(address).collect();
-            let mut shares = sample.kafka.group(&group).await?;
+            let mut shares = sample.kafka.groups(&[&group]).await?;
             shares.retain(|share| share.topic == topic);
             let lives = |share: &&Share| share.consumer.as_deref().is_some_and(|ip| addresses.contains(&ip));
             let alive = shares.iter().filter(lives).count();
@@ -157,7 +218,7 @@ impl<'a> Story<'a> {
     }
 
     /// Waits until a message of each partition went all the way that was accepted after now.
-    async fn until_every_partition_moved(&self) -> Outcome {
+    pub async fn until_every_partition_moved(&self) -> Outcome {
         let since = Timestamp::now();
         let all: BTreeSet<u32> = self.partitions.values().copied().collect();
         let what = "a message of every partition that was accepted after the replacement reached the provider";
@@ -172,7 +233,7 @@ impl<'a> Story<'a> {
 
     /// Ends the load, waits until everything is read, reckons, and adds a row to the report. Fails
     /// when something is lost, doubled or out of order, and when what was done in between failed.
-    pub async fn end(self, done: Outcome, duplicates: Duplicates) -> Outcome<History> {
+    pub async fn end(self, done: Outcome, duplicates: Duplicates) -> Outcome<Reckoning> {
         let Self { context, case, watched, schedule, partitions, follower, load, disturbances, .. } = self;
         if let Err(error) = &done {
             context.say(format!("failed, reckoning all the same: {}", told(&**error)));
@@ -205,8 +266,13 @@ impl<'a> Story<'a> {
             let more = if more > 0 { format!("\n... and {more} more") } else { String::new() };
             return Err(format!("{}{more}\nthe whole history: {}", violations.join("\n"), file.display()).into());
         }
-        Ok(history)
+        Ok(Reckoning { history, pauses })
     }
+}
+
+/// The consumer of each partition.
+fn owners(shares: &[Share]) -> BTreeMap<u32, String> {
+    shares.iter().filter_map(|share| Some((share.partition, share.consumer.clone()?))).collect()
 }
 
 fn address(pod: &Pod) -> Option<&str> {

@@ -1,0 +1,247 @@
+//! A backlog is built up with one slow router, then automatic scaling is switched on: the count jumps
+//! once to the right number, the backlog drains within its target, and the count comes back down.
+//! What is right is computed twice: from the inputs that the operator tells, and from offsets that are
+//! read here.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat4all_e2e::decisions::{self, Told};
+use chat4all_e2e::kube::{Condition, Event, Grace, ready, rolled_out_with, running};
+use chat4all_e2e::need::{Rules, Work};
+use chat4all_e2e::replicas::{Count, Counts};
+use chat4all_e2e::report::Figure;
+use chat4all_e2e::sample::PARTITIONS;
+use chat4all_e2e::standing::{Measured, Standing};
+use chat4all_e2e::wait::{self, Look};
+use chat4all_operator::api::Chat4AllCluster;
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::context::{Context, Outcome};
+use crate::routers;
+use crate::story::{Duplicates, Story, Watched};
+
+/// What a router may use. Measured: with this much it moves about 50 messages a second with their
+/// statuses, half of it being used up by the process itself; with 50m it moves all that this machine sends.
+const CPU: &str = "20m";
+/// Messages a second: about twice as many.
+const RATE: u32 = 100;
+/// Messages that wait when scaling is switched on. Half of them pile up while the router warms up.
+const BACKLOG: u64 = 15 * RATE as u64;
+
+const DRAIN: Duration = Duration::from_secs(40);
+const STABILIZATION: Duration = Duration::from_secs(20);
+const COOLDOWN: Duration = Duration::from_secs(10);
+/// In percent.
+const UTILIZATION: u8 = 70;
+const RULES: Rules = Rules { partitions: PARTITIONS, utilization: UTILIZATION as f64 / 100.0, drain: DRAIN };
+
+/// The longest standstill in a rebalance that the operator may reckon with.
+const STANDSTILL: Duration = Duration::from_secs(15);
+/// What is measured here and what the operator measures differ by the time between the two, and by
+/// what a router with little CPU does in one second and not in the next.
+const TOLERANCE: f64 = 1.3;
+
+const ROLLED_WITHIN: Duration = Duration::from_secs(90);
+/// The backlog grows by what the API takes and one router does not move.
+const PILED_UP_WITHIN: Duration = Duration::from_secs(90);
+/// Some polls, and the condition must be seen.
+const DECIDED_WITHIN: Duration = Duration::from_secs(30);
+/// Beyond the target: pods start on a busy machine.
+const START: Duration = Duration::from_secs(20);
+/// Kafka's pod ends, starts, and clients find it again.
+const BROKER_BACK_WITHIN: Duration = Duration::from_secs(60);
+/// The window and some cool-downs, and a drain at the end of the load.
+const DOWN_WITHIN: Duration = Duration::from_secs(150);
+
+pub async fn by_the_backlog(context: Arc<Context>) -> Outcome {
+    routers::kept(&context, scaled_by_backlog(&context, "scaled by the backlog", Broker::Stays)).await
+}
+
+pub async fn by_the_backlog_while_the_broker_restarts(context: Arc<Context>) -> Outcome {
+    routers::kept(&context, scaled_by_backlog(&context, "scaled and broker restarted", Broker::Restarts)).await
+}
+
+/// What becomes of Kafka while the backlog drains.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Broker {
+    Stays,
+    Restarts,
+}
+
+async fn scaled_by_backlog(context: &Context, case: &'static str, broker: Broker) -> Outcome {
+    let sample = &context.sample;
+    routers::set(context, &one_slow_router()).await?;
+    sample.routers.deployment.until(rolled_out_with(1), ROLLED_WITHIN).await?;
+    sample.resource.until(ready(), ROLLED_WITHIN).await?;
+
+    let counts = Counts::watch(&sample.routers.deployment);
+    let mut story = Story::begin_with(context, case, Watched::Routers, RATE, context.settings.conversations, 1).await?;
+    let done = up_and_drained(context, case, &mut story, &counts, broker).await;
+    story.end(done, Duplicates::Never).await?;
+
+    wait::until("one router is left", DOWN_WITHIN, async || match counts.replicas().last() {
+        Some(1) => Look::Yes(()),
+        _ => Look::NotYet(format!("the counts were {:?}", counts.replicas())),
+    })
+    .await?;
+    let seen = counts.seen();
+    context.say(format!("the counts were {:?}", counts.replicas()));
+    shape(&seen)
+}
+
+/// `spec.router` with automatic scaling described and switched off.
+fn one_slow_router() -> Value {
+    json!({
+        "replicas": 1,
+        "resources": {
+            "requests": {"cpu": CPU, "memory": "48Mi"},
+            "limits": {"cpu": CPU, "memory": "256Mi"},
+        },
+        "autoscaling": autoscaling(false),
+    })
+}
+
+fn autoscaling(on: bool) -> Value {
+    let settings = json!({
+        "minReplicas": 1,
+        "drainTargetSeconds": DRAIN.as_secs(),
+        "targetUtilization": UTILIZATION,
+        "scaleDownStabilizationSeconds": STABILIZATION.as_secs(),
+        "cooldownSeconds": COOLDOWN.as_secs(),
+        "pollIntervalSeconds": 2,
+    });
+    routers::switched(&settings, on)
+}
+
+async fn up_and_drained(
+    context: &Context,
+    case: &str,
+    story: &mut Story<'_>,
+    counts: &Counts,
+    broker: Broker,
+) -> Outcome {
+    let sample = &context.sample;
+    story.until_backlog(BACKLOG / 2, PILED_UP_WITHIN).await?;
+    let started = Instant::now();
+    let before = standing(context, started).await?;
+    story.until_backlog(BACKLOG, PILED_UP_WITHIN).await?;
+    until_capacity_is_known(context).await?;
+    let measured = standing(context, started).await?.since(&before);
+    context.say(format!("{} messages wait; measured: {measured:?}", story.backlog()));
+
+    let known: HashSet<String> = sample.resource.events().await?.into_iter().map(|event| event.name).collect();
+    routers::set_autoscaling(context, &autoscaling(true)).await?;
+    let changed = wait::until("the count changes", DECIDED_WITHIN, async || match counts.seen().get(1) {
+        Some(count) => Look::Yes(*count),
+        None => Look::NotYet(format!("it is {:?}", counts.replicas())),
+    });
+    let changed = changed.await?;
+    let decided = Instant::now();
+    let event = wait::until("an event tells why", DECIDED_WITHIN, async || {
+        newest_change(context, &known).await.ok_or("there is none").into()
+    });
+    let event = event.await?;
+    context.say(&event.message);
+    let told = decisions::told(&event.message)?;
+    right(&told, changed, &measured)?;
+    if broker == Broker::Restarts {
+        story.disturb("kafka-0".into(), (0..PARTITIONS).collect());
+        restart_broker(context).await?;
+    }
+    let outage = decided.elapsed();
+    let limit = if broker == Broker::Restarts { DRAIN + START + outage } else { DRAIN + START };
+    // What arrives in half a second is on its way, and no backlog.
+    story.until_drained(u64::from(RATE / 2), limit).await?;
+    let drained = decided.elapsed().as_secs_f64();
+    let aim = format!("{} and the pods' start", DRAIN.as_secs());
+    let jump = format!("drained after {} -> {} routers", told.from, told.to);
+    context.report().measured(Figure::new(case, jump, drained, "s", aim));
+    context.report().measured(Figure::new(case, "one busy router", measured.work.capacity, "records/s", ""));
+    context.say(format!("drained {drained:.1} s after the decision"));
+    Ok(())
+}
+
+async fn standing(context: &Context, started: Instant) -> Outcome<Standing> {
+    let topics = &context.sample.topics;
+    let shares = context.sample.kafka.groups(&[&topics.router_group(), &topics.status_group()]).await?;
+    Ok(Standing::of(&shares, topics, started.elapsed()))
+}
+
+/// The operator has seen enough of a busy router to know what it can do. It looks also while scaling
+/// is off.
+async fn until_capacity_is_known(context: &Context) -> Outcome {
+    let known = Condition::new("knows what a router can do", |cluster: &Chat4AllCluster| {
+        let router = cluster.status.as_ref().and_then(|status| status.router.as_ref());
+        match router.and_then(|router| router.learned.as_ref()) {
+            Some(_) => Ok(()),
+            None => Err(format!("status.router is {router:?}")),
+        }
+    });
+    context.sample.resource.until(known, DECIDED_WITHIN).await?;
+    Ok(())
+}
+
+/// A repetition of an event that was told before is none: its words are about another change.
+async fn newest_change(context: &Context, known: &HashSet<String>) -> Option<Event> {
+    let events = context.sample.resource.events().await.ok()?;
+    decisions::changes(&events).rfind(|event| !known.contains(&event.name)).cloned()
+}
+
+/// The count is the one that these inputs ask for, and that was measured here.
+fn right(told: &Told, changed: Count, measured: &Measured) -> Outcome {
+    let mut wrong = Vec::new();
+    if (told.from, told.to) != (1, changed.replicas) {
+        wrong.push(format!("the Deployment went from 1 to {} replicas", changed.replicas));
+    }
+    // The need is told with one decimal.
+    let by_its_need = [told.need - 0.05, told.need + 0.05].map(|need| RULES.count(need));
+    if !by_its_need.contains(&told.to) {
+        wrong.push(format!("a need of {} asks for {by_its_need:?}", told.need));
+    }
+    let [least, most] = [Duration::ZERO, STANDSTILL].map(|standstill| RULES.need(told.work, standstill));
+    if told.need < least * 0.95 - 0.1 || told.need > most * 1.05 + 0.1 {
+        wrong.push(format!("its inputs need {least:.1} to {most:.1} routers"));
+    }
+    let Work { arrival, capacity, backlog } = measured.work;
+    let slower = Work { arrival, capacity: capacity / TOLERANCE, backlog: backlog * TOLERANCE };
+    let faster = Work { arrival, capacity: capacity * TOLERANCE, backlog };
+    let least = RULES.count(RULES.need(faster, Duration::ZERO));
+    let most = RULES.count(RULES.need(slower, STANDSTILL));
+    if !(least..=most).contains(&told.to) {
+        wrong.push(format!("what was measured, {measured:?}, needs {least} to {most} routers"));
+    }
+    if told.to <= 1 || told.to > PARTITIONS {
+        wrong.push(format!("{} is no count between 2 and {PARTITIONS}", told.to));
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(format!("not the right count: {told:?}; {}", wrong.join("; ")).into()) }
+}
+
+async fn restart_broker(context: &Context) -> Outcome {
+    let pod = context.sample.namespace.one::<Pod>("kafka-0");
+    context.say("deleting the pod of the broker");
+    let uid = pod.delete(Grace::Own).await?.ok_or("there is no kafka-0")?;
+    pod.until_gone(&uid, BROKER_BACK_WITHIN).await?;
+    pod.until(running(), BROKER_BACK_WITHIN).await?;
+    context.say("the broker is back");
+    Ok(())
+}
+
+/// One change up, then only down, not before the window has passed, and never above the partitions.
+fn shape(seen: &[Count]) -> Outcome {
+    let replicas: Vec<u32> = seen.iter().map(|count| count.replicas).collect();
+    let [first, jump, down @ ..] = seen else { return Err(format!("the counts were {replicas:?}").into()) };
+    let falls = seen[1..].is_sorted_by(|before, after| before.replicas > after.replicas);
+    if first.replicas != 1 || jump.replicas > PARTITIONS || !falls {
+        return Err(format!("the counts were {replicas:?}: not one change up and then only down").into());
+    }
+    let Some(down) = down.first() else { return Err(format!("the counts were {replicas:?}").into()) };
+    let held = down.at.duration_since(jump.at);
+    if Duration::try_from(held)? < STABILIZATION {
+        return Err(format!("{} routers were held for {held:#} only", jump.replicas).into());
+    }
+    Ok(())
+}
