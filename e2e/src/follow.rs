@@ -58,7 +58,7 @@ impl Follower {
     /// How many messages were taken so far.
     pub fn received(&self) -> usize {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.entries.iter().filter(|entry| entry.wamid.is_some()).count()
+        seen.entries.iter().filter(|entry| entry.message_id.is_some()).count()
     }
 
     /// Reads to the end of the log and returns all messages that were taken.
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     fn entry(seq: u64) -> Entry {
-        Entry { seq, at: Timestamp::UNIX_EPOCH, wamid: None, body: None, correlation: None }
+        Entry { seq, at: Timestamp::UNIX_EPOCH, message_id: None, body: None, correlation: None }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct Entry {
     /// When it arrived.
     pub at: Timestamp,
     /// The id that the message got; absent when it was not taken.
-    pub wamid: Option<String>,
+    pub message_id: Option<String>,
     /// The text.
     pub body: Option<String>,
     /// Our reference, `message_id:delivery_id`.
@@ -38,7 +38,7 @@ pub struct Entry {
 impl Entry {
     /// The receipt that this is; `None` for a request that was refused, or was not from a connector of ours.
     pub fn receipt(&self) -> Option<Receipt> {
-        self.wamid.as_ref()?;
+        self.message_id.as_ref()?;
         let (message_id, delivery_id) = self.correlation.as_ref()?.split_once(':')?;
         Some(Receipt {
             place: self.seq,
@@ -118,7 +118,7 @@ mod tests {
         let mut entry = Entry {
             seq: 3,
             at: Timestamp::UNIX_EPOCH,
-            wamid: Some("wamid.1".into()),
+            message_id: Some("wamid.1".into()),
             body: None,
             correlation: Some(format!("{id}:{id}")),
         };
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(entry.receipt(), Some(receipt));
         entry.correlation = Some("something else".into());
         assert_eq!(entry.receipt(), None);
-        entry = Entry { correlation: Some(format!("{id}:{id}")), wamid: None, ..entry };
+        entry = Entry { correlation: Some(format!("{id}:{id}")), message_id: None, ..entry };
         assert_eq!(entry.receipt(), None);
     }
 }

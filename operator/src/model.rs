@@ -124,6 +124,8 @@ pub struct Store {
 pub struct SecretMount {
     /// Name of the Secret.
     pub name: String,
+    /// The keys, each a file of that name.
+    pub keys: Vec<String>,
     /// Changes when one of the keys does.
     pub content_hash: String,
 }
@@ -193,12 +195,12 @@ pub struct Connector {
     pub channel: Channel,
     /// What it sends with.
     pub credentials: SecretMount,
-    /// What the API checks its webhooks with; the same Secret, other keys.
+    /// What the API checks its webhooks with; the same Secret, other keys, or none.
     pub webhook: SecretMount,
     /// The account at the provider.
     pub account: Account,
-    /// Where the provider is.
-    pub base_url: String,
+    /// Where the provider is; `None` for the usual place.
+    pub base_url: Option<String>,
     /// Pods.
     pub replicas: i32,
     /// CPU and memory of a pod.

@@ -9,6 +9,14 @@ use super::workload::{Resources, SecretReference, two};
 
 /// A connector: the pods that deliver to one account of one provider.
 #[derive(Clone, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[x_kube(
+    validation = Rule::new("self.channel != 'whatsapp' || has(self.account) && has(self.account.phoneNumberId)").message(
+        "spec.connectors[].account.phoneNumberId is needed for channel whatsapp; set it to the id of the phone number (not the number itself)"
+    ).field_path(".account"),
+    validation = Rule::new("self.channel == 'whatsapp' || !has(self.account) || !has(self.account.phoneNumberId) && !has(self.account.apiVersion)").message(
+        "spec.connectors[].account.phoneNumberId and apiVersion are only for channel whatsapp; remove them"
+    ).field_path(".account"),
+)]
 #[serde(rename_all = "camelCase")]
 pub struct Connector {
     /// Name of the connector, unique in the cluster, at most 20 characters: lower-case letters,
@@ -20,23 +28,25 @@ pub struct Connector {
     ))]
     pub name: String,
 
-    /// The channel that it speaks: whatsapp.
+    /// The channel that it speaks: whatsapp or telegram.
     #[schemars(schema_with = "channel")]
     pub channel: Channel,
 
     /// Secret in the same namespace with the provider's credentials. For whatsapp the keys
     /// access-token (sends), app-secret (checks the signature of webhooks) and verify-token
-    /// (answers the handshake of the webhook). A changed Secret takes effect by itself.
+    /// (answers the handshake of the webhook). For telegram the keys bot-token (sends) and
+    /// secret-token (what was given to setWebhook). A changed Secret takes effect by itself.
     pub credentials_secret_ref: SecretReference,
 
-    /// The account at the provider.
+    /// The account at the provider. Which fields it needs depends on the channel.
+    #[serde(default)]
     pub account: Account,
 
     /// Where the provider's API is, without a version and without a slash at the end.
-    /// Default: https://graph.facebook.com.
-    #[serde(default = "default_base_url")]
+    /// Default: that of the channel, https://graph.facebook.com or https://api.telegram.org.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048), regex(pattern = r"^https?://[^/\s?#@]+(/[^/\s?#]+)*$"))]
-    pub base_url: String,
+    pub base_url: Option<String>,
 
     /// Number of connector pods, 0 to 100 and at most spec.kafka.partitions. Default: 2.
     #[serde(default = "two")]
@@ -69,10 +79,6 @@ pub struct Connector {
     pub on_unknown_outcome: OnUnknownOutcome,
 }
 
-fn default_base_url() -> String {
-    "https://graph.facebook.com".to_owned()
-}
-
 fn default_request_timeout() -> i32 {
     10
 }
@@ -83,21 +89,18 @@ fn channel(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// The account at the provider.
-#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
-    /// Id of the business phone number at WhatsApp (not the number itself).
+    /// whatsapp: id of the business phone number (not the number itself).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 32), regex(pattern = "^[0-9]+$"))]
-    pub phone_number_id: String,
+    pub phone_number_id: Option<String>,
 
-    /// Version of the Graph API. Default: v25.0.
-    #[serde(default = "default_api_version")]
+    /// whatsapp: version of the Graph API. Default: v25.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 10), regex(pattern = r"^v[0-9]+\.[0-9]+$"))]
-    pub api_version: String,
-}
-
-fn default_api_version() -> String {
-    "v25.0".to_owned()
+    pub api_version: Option<String>,
 }
 
 /// When a connector stops calling a provider that fails.

@@ -33,9 +33,11 @@ fn the_sample_is_accepted() {
 #[rstest]
 #[case::two_connectors_with_one_name(
     "/spec/connectors",
-    "[{name: a, replicas: 1, retry: {initialBackoffMillis: 1, maxBackoffMillis: 1}}, {name: a, replicas: 1, retry: {initialBackoffMillis: 1, maxBackoffMillis: 1}}]",
+    "[{name: a, channel: telegram, replicas: 1, retry: {initialBackoffMillis: 1, maxBackoffMillis: 1}}, {name: a, channel: telegram, replicas: 1, retry: {initialBackoffMillis: 1, maxBackoffMillis: 1}}]",
     "spec.connectors[].name must be unique"
 )]
+#[case::whatsapp_without_its_number("/spec/connectors/0/account", "{}", "phoneNumberId is needed for channel whatsapp")]
+#[case::a_number_for_telegram("/spec/connectors/0/channel", "telegram", "only for channel whatsapp; remove")]
 #[case::minimum_above_maximum(
     "/spec/connectors/0/retry",
     "{maxAttempts: 5, initialBackoffMillis: 20000, maxBackoffMillis: 16000}",

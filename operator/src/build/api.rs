@@ -13,7 +13,6 @@ use super::config;
 use super::pod::{self, ConfigHash, SECRET_FILE_MODE, Workload};
 use crate::model::{Exposure, Model};
 use crate::names::Component;
-use crate::validate::{APP_SECRET, JWT_KEY, USERS, VERIFY_TOKEN};
 
 /// Where the API finds its users and the key that signs tokens.
 pub(super) const AUTH_DIR: &str = "/etc/chat4all/auth";
@@ -45,7 +44,7 @@ fn auth(model: &Model) -> Volume {
         name: "auth".to_owned(),
         secret: Some(SecretVolumeSource {
             secret_name: Some(model.api.auth.name.clone()),
-            items: Some(pod::items(&[JWT_KEY, USERS], str::to_owned)),
+            items: Some(pod::items(&model.api.auth.keys, str::to_owned)),
             default_mode: Some(SECRET_FILE_MODE),
             ..Default::default()
         }),
@@ -58,10 +57,12 @@ fn webhooks(model: &Model) -> Volume {
     let sources: Vec<_> = model
         .connectors
         .iter()
+        // A projection without items would take every key.
+        .filter(|connector| !connector.webhook.keys.is_empty())
         .map(|connector| VolumeProjection {
             secret: Some(SecretProjection {
                 name: connector.webhook.name.clone(),
-                items: Some(pod::items(&[APP_SECRET, VERIFY_TOKEN], |key| format!("{}/{key}", connector.name))),
+                items: Some(pod::items(&connector.webhook.keys, |key| format!("{}/{key}", connector.name))),
                 ..Default::default()
             }),
             ..Default::default()

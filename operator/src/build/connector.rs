@@ -10,7 +10,6 @@ use super::config;
 use super::pod::{self, ConfigHash, SECRET_FILE_MODE, Workload};
 use crate::model::{Connector, Model};
 use crate::names::Component;
-use crate::validate::ACCESS_TOKEN;
 
 /// Where the connector finds what it sends with.
 const CREDENTIALS_DIR: &str = "/etc/chat4all/credentials";
@@ -22,18 +21,18 @@ pub(super) fn deployment(model: &Model, connector: &Connector, environment: &BTr
         ("CONNECTOR_NAME", connector.name.clone()),
         ("CONNECTOR_CHANNEL", connector.channel.to_string()),
         ("CONNECTOR_CREDENTIALS_DIR", CREDENTIALS_DIR.to_owned()),
-        ("CONNECTOR_BASE_URL", connector.base_url.clone()),
         ("CONNECTOR_ACCOUNT", json(&connector.account)),
         ("CONNECTOR_CIRCUIT_BREAKER", json(&connector.circuit_breaker)),
         ("CONNECTOR_RETRY", json(&connector.retry)),
         ("CONNECTOR_REQUEST_TIMEOUT_MS", connector.request_timeout.as_millis().to_string()),
         ("CONNECTOR_ON_UNKNOWN_OUTCOME", connector.on_unknown_outcome.as_str().to_owned()),
     ]);
+    let base_url = connector.base_url.as_ref().map(|url| config::literal([("CONNECTOR_BASE_URL", url.clone())]));
     let credentials = Volume {
         name: "credentials".to_owned(),
         secret: Some(SecretVolumeSource {
             secret_name: Some(connector.credentials.name.clone()),
-            items: Some(pod::items(&[ACCESS_TOKEN], str::to_owned)),
+            items: Some(pod::items(&connector.credentials.keys, str::to_owned)),
             default_mode: Some(SECRET_FILE_MODE),
             ..Default::default()
         }),
@@ -45,7 +44,7 @@ pub(super) fn deployment(model: &Model, connector: &Connector, environment: &BTr
             part: Component::Connector(connector.name.clone()),
             replicas: Some(connector.replicas),
             resources: &connector.resources,
-            env: [config::from_config_map(model, &keys), own].concat(),
+            env: [config::from_config_map(model, &keys), own, base_url.unwrap_or_default()].concat(),
             volumes: vec![credentials],
             mounts: vec![pod::mount("credentials", CREDENTIALS_DIR)],
             hash: ConfigHash::default()

@@ -210,8 +210,8 @@ pub(super) fn mount(name: &str, path: &str) -> VolumeMount {
 }
 
 /// Keys of a Secret as files, each at `path(key)`.
-pub(super) fn items(keys: &[&str], path: impl Fn(&str) -> String) -> Vec<KeyToPath> {
-    keys.iter().map(|key| KeyToPath { key: (*key).to_owned(), path: path(key), mode: None }).collect()
+pub(super) fn items(keys: &[String], path: impl Fn(&str) -> String) -> Vec<KeyToPath> {
+    keys.iter().map(|key| KeyToPath { key: key.clone(), path: path(key), mode: None }).collect()
 }
 
 /// A label value has at most 63 characters and ends with a letter or digit; a tag may be longer.

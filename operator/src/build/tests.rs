@@ -33,7 +33,7 @@ fn merge(base: &mut Value, overlay: Value) {
 
 /// Secrets with every key that any workload reads.
 pub fn secrets(cluster: &Chat4AllCluster) -> Referenced {
-    let keys = ["jwt-key", "users.yaml", "access-token", "app-secret", "verify-token"];
+    let keys = ["jwt-key", "users.yaml", "access-token", "app-secret", "verify-token", "bot-token", "secret-token"];
     let data: BTreeMap<_, _> = keys.map(|key| (key.to_owned(), format!("{key:=<40}").into_bytes())).into();
     Referenced { secrets: secret_names(&cluster.spec).into_iter().map(|name| (name, data.clone())).collect() }
 }
@@ -178,7 +178,7 @@ fn a_connector_is_told_what_the_resource_says_about_it() {
     assert_eq!(env["CONNECTOR_NAME"], "whatsapp");
     assert_eq!(env["CONNECTOR_CHANNEL"], "whatsapp");
     assert_eq!(env["CONNECTOR_BASE_URL"], "http://simulator:8090");
-    assert_eq!(env["CONNECTOR_ACCOUNT"], r#"{"phoneNumberId":"106540352242922","apiVersion":"v25.0"}"#);
+    assert_eq!(env["CONNECTOR_ACCOUNT"], r#"{"phoneNumberId":"106540352242922"}"#);
     assert_eq!(
         env["CONNECTOR_CIRCUIT_BREAKER"],
         r#"{"failureRatePercent":50,"minimumCalls":10,"windowSeconds":10,"openSeconds":30,"halfOpenCalls":3}"#
@@ -198,6 +198,27 @@ fn the_api_sees_of_a_connectors_secret_only_what_checks_webhooks() {
     let credentials = objects.volume("demo-connector-whatsapp", "credentials").secret.clone().unwrap();
     let keys: Vec<_> = credentials.items.unwrap().into_iter().map(|item| item.key).collect();
     assert_eq!(keys, ["access-token"]);
+}
+
+/// The sample with this connector as its only one.
+fn with_connector(yaml: &str) -> Objects {
+    let mut cluster = cluster("{}");
+    cluster.spec.connectors = vec![serde_yaml::from_str(yaml).unwrap()];
+    build(&validate(&cluster, &secrets(&cluster), &[]).unwrap())
+}
+
+#[test]
+fn a_connector_of_another_channel_has_the_keys_of_that_channel_and_its_usual_base_url() {
+    let objects = with_connector("{name: tg, channel: telegram, credentialsSecretRef: {name: demo-telegram}}");
+    let env = objects.env("demo-connector-tg");
+    assert_eq!((env["CONNECTOR_CHANNEL"], env["CONNECTOR_ACCOUNT"]), ("telegram", "{}"));
+    assert!(!env.contains_key("CONNECTOR_BASE_URL"), "the connector knows the usual one");
+    let credentials = objects.volume("demo-connector-tg", "credentials").secret.clone().unwrap();
+    let keys: Vec<_> = credentials.items.unwrap().into_iter().map(|item| item.key).collect();
+    assert_eq!(keys, ["bot-token"]);
+    let webhooks = serde_json::to_value(objects.volume("demo-api", "webhooks")).unwrap();
+    assert_eq!(webhooks["projected"]["sources"][0]["secret"]["items"][0]["path"], "tg/secret-token");
+    assert_eq!(objects.config("CONNECTORS"), "tg=telegram");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! list of what is wrong with it. Pure. It also checks what the schema checks, where a builder would
 //! go wrong otherwise, since a resource may have been stored before the schema was that strict.
 
+mod account;
 mod read;
 mod scaling;
 mod secrets;
@@ -9,6 +10,8 @@ mod secrets;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
+
+use chat4all_message::credentials;
 
 use self::secrets::Secrets;
 use crate::address::{self, HostPort};
@@ -18,7 +21,7 @@ use crate::model::{Api, Connector, Exposure, Identity, Image, Kafka, Model, Rout
 use crate::neighbours::Neighbour;
 
 pub use self::read::{read, read_status};
-pub use self::secrets::{ACCESS_TOKEN, APP_SECRET, JWT_KEY, USERS, VERIFY_TOKEN};
+pub use self::secrets::{JWT_KEY, USERS};
 
 /// One thing that is wrong: where, why, and what to do about it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -71,13 +74,13 @@ pub fn validate(
     refusal.spec.extend(neighbours.iter().filter_map(|n| n.conflict_with(&identity.namespace, spec)));
 
     let secrets = Secrets { identity: &identity, referenced };
-    let auth = secrets.mount(
-        "spec.api.authSecretRef",
-        &spec.api.auth_secret_ref.name,
-        &[JWT_KEY, USERS],
-        &mut refusal.secrets,
-    );
-    secrets.check_jwt_key(&spec.api.auth_secret_ref.name, &mut refusal.secrets);
+    let auth = &spec.api.auth_secret_ref.name;
+    secrets.check("spec.api.authSecretRef", auth, &[JWT_KEY, USERS], &mut refusal.secrets);
+    secrets.check_jwt_key(auth, &mut refusal.secrets);
+    let auth = secrets.mount(auth, &[JWT_KEY, USERS]);
+    for (index, connector) in spec.connectors.iter().enumerate() {
+        refusal.spec.extend(account::problems(&format!("spec.connectors[{index}]"), connector));
+    }
     let connectors = spec.connectors.iter().map(|c| connector(c, &secrets, &mut refusal.secrets)).collect();
 
     if refusal != Refusal::default() {
@@ -232,17 +235,13 @@ fn addresses(field: &str, texts: &[String], problems: &mut Vec<Problem>) -> Vec<
 fn connector(connector: &api::Connector, secrets: &Secrets<'_>, problems: &mut Vec<Problem>) -> Connector {
     let field = format!("spec.connectors[{}].credentialsSecretRef", connector.name);
     let secret = &connector.credentials_secret_ref.name;
-    let credentials = secrets.mount(&field, secret, &[ACCESS_TOKEN], problems);
-    // An absent Secret is one problem, not two.
-    let webhook = match secrets.referenced.secrets.contains_key(secret) {
-        true => secrets.mount(&field, secret, &[APP_SECRET, VERIFY_TOKEN], problems),
-        false => credentials.clone(),
-    };
+    let (sends, checks) = (credentials::of_connector(connector.channel), credentials::of_webhook(connector.channel));
+    secrets.check(&field, secret, &[sends, checks].concat(), problems);
     Connector {
         name: connector.name.clone(),
         channel: connector.channel,
-        credentials,
-        webhook,
+        credentials: secrets.mount(secret, sends),
+        webhook: secrets.mount(secret, checks),
         account: connector.account.clone(),
         base_url: connector.base_url.clone(),
         replicas: connector.replicas,

@@ -13,12 +13,6 @@ pub const JWT_KEY: &str = "jwt-key";
 const JWT_KEY_BYTES: usize = 32;
 /// Key of the auth Secret with the users.
 pub const USERS: &str = "users.yaml";
-/// Key of a connector's Secret that it sends with.
-pub const ACCESS_TOKEN: &str = "access-token";
-/// Key of a connector's Secret that the API checks signatures with.
-pub const APP_SECRET: &str = "app-secret";
-/// Key of a connector's Secret that the API answers the handshake with.
-pub const VERIFY_TOKEN: &str = "verify-token";
 
 /// The Secrets of one resource.
 pub(super) struct Secrets<'a> {
@@ -27,14 +21,14 @@ pub(super) struct Secrets<'a> {
 }
 
 impl Secrets<'_> {
-    /// A mount of these keys, each of which must be there and not empty.
-    pub(super) fn mount(&self, field: &str, name: &str, keys: &[&str], problems: &mut Vec<Problem>) -> SecretMount {
+    /// Checks that the Secret is there, and that each of these keys is there and not empty.
+    pub(super) fn check(&self, field: &str, name: &str, keys: &[&str], problems: &mut Vec<Problem>) {
         let namespace = &self.identity.namespace;
         match self.referenced.secrets.get(name) {
             None => problems.push(Problem::new(
                 field,
                 format!("Secret {name} does not exist in namespace {namespace}"),
-                format!("create it with the keys {}, or name another Secret", all_keys(keys).join(", ")),
+                format!("create it with the keys {}, or name another Secret", keys.join(", ")),
             )),
             Some(data) => problems.extend(keys.iter().filter(|key| is_missing(data, key)).map(|key| {
                 Problem::new(
@@ -44,7 +38,12 @@ impl Secrets<'_> {
                 )
             })),
         }
-        SecretMount { name: name.to_owned(), content_hash: self.hash(name, keys) }
+    }
+
+    /// A mount of these keys.
+    pub(super) fn mount(&self, name: &str, keys: &[&str]) -> SecretMount {
+        let content_hash = self.hash(name, keys);
+        SecretMount { name: name.to_owned(), keys: keys.iter().map(|key| (*key).to_owned()).collect(), content_hash }
     }
 
     pub(super) fn check_jwt_key(&self, name: &str, problems: &mut Vec<Problem>) {
@@ -71,11 +70,6 @@ impl Secrets<'_> {
         }
         crate::build::short_hash(hasher)
     }
-}
-
-/// The keys to name when the whole Secret is missing: all of them, not only those of one workload.
-fn all_keys<'a>(keys: &[&'a str]) -> Vec<&'a str> {
-    if keys == [ACCESS_TOKEN] { vec![ACCESS_TOKEN, APP_SECRET, VERIFY_TOKEN] } else { keys.to_vec() }
 }
 
 fn is_missing(data: &SecretData, key: &str) -> bool {

@@ -47,6 +47,22 @@ fn two_connectors_with_one_name_are_refused() {
     );
 }
 
+#[rstest]
+#[case(
+    "{name: a, channel: whatsapp, credentialsSecretRef: {name: demo-a}}",
+    "spec.connectors[0].account.phoneNumberId: is missing, and channel whatsapp needs it; set it"
+)]
+#[case(
+    "{name: a, channel: telegram, credentialsSecretRef: {name: demo-a}, account: {apiVersion: v25.0}}",
+    "spec.connectors[0].account.apiVersion: is not for channel telegram; remove it"
+)]
+fn an_account_has_the_fields_of_its_channel_and_no_others(#[case] connector: &str, #[case] expected: &str) {
+    let mut cluster = cluster("{}");
+    cluster.spec.connectors = vec![serde_yaml::from_str(connector).unwrap()];
+    let refusal = validate(&cluster, &secrets(&cluster), &[]).unwrap_err();
+    assert_eq!(texts(&refusal.spec), expected);
+}
+
 #[test]
 fn a_name_that_is_too_long_is_refused() {
     let mut cluster = cluster("{}");

@@ -51,12 +51,26 @@ struct Message {
     #[schema(example = "ana")]
     sender_id: String,
     content: String,
+    /// The file that was sent along.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    media: Option<Media>,
+    /// The provider's id of the message that it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to: Option<String>,
     #[schema(example = "2026-11-25T10:00:00.123Z")]
     created_at: String,
     /// The least advanced of its deliveries: ACCEPTED, SENT, DELIVERED, READ, or FAILED when all failed.
     #[schema(example = "DELIVERED")]
     status: &'static str,
     deliveries: Vec<Delivery>,
+}
+
+/// A file by URL.
+#[derive(Serialize, ToSchema)]
+struct Media {
+    #[schema(example = "image")]
+    kind: &'static str,
+    url: String,
 }
 
 /// What became of a message at one recipient. Instants are RFC 3339 in UTC with milliseconds.
@@ -190,6 +204,8 @@ impl Message {
             message_id: stored.message.message_id.as_uuid(),
             sender_id: stored.message.sender.to_string(),
             content: stored.message.content,
+            media: stored.message.media.map(|media| Media { kind: media.kind.name(), url: media.url }),
+            reply_to: stored.message.reply_to,
             created_at: shown(accepted_at),
             status,
             deliveries: stored.deliveries.into_iter().map(|d| Delivery::of(d, accepted_at)).collect(),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use chat4all_channels::text_limit;
+use chat4all_channels::{Load, capabilities};
 use chat4all_message::names::connector_for;
-use chat4all_message::{AcceptedMessage, Address, Channel, Connector, ConversationId, MessageId};
+use chat4all_message::{AcceptedMessage, Address, Channel, Connector, ConversationId, Media, MessageId};
 
 use crate::fields::Fields;
 use crate::problem::{Kind, Problem};
@@ -21,7 +21,12 @@ pub(crate) struct Draft {
     recipient: Option<Address>,
     content: String,
     file_id: Option<String>,
+    media: Option<Media>,
+    reply_to: Option<String>,
 }
+
+/// In bytes; longer than any provider's id.
+const LONGEST_REPLY_TO: usize = 512;
 
 impl Draft {
     /// Reads a request's body; `user` sent it.
@@ -30,10 +35,14 @@ impl Draft {
         let conversation = fields.text("conversation_id")?;
         let conversation: ConversationId =
             conversation.parse().map_err(|why| Problem::field("conversation_id", format!("{why}")))?;
-        let content = fields.text("content")?;
-        if content.is_empty() || content.len() > LONGEST_CONTENT {
-            let length = content.len();
-            let detail = format!("content has {length} bytes; it must have 1 to {LONGEST_CONTENT}");
+        let media = media(fields.optional_fields("media")?)?;
+        let content = match &media {
+            Some(_) => fields.optional_text("content")?.unwrap_or_default(),
+            None => fields.text("content")?,
+        };
+        if (content.is_empty() && media.is_none()) || content.len() > LONGEST_CONTENT {
+            let (length, least) = (content.len(), u8::from(media.is_none()));
+            let detail = format!("content has {length} bytes; it must have {least} to {LONGEST_CONTENT}");
             return Err(Problem::field("content", detail));
         }
         let sender = sender(fields.optional_text("sender_id")?, user)?;
@@ -41,7 +50,19 @@ impl Draft {
             Some(text) => Some(recipient(&text, connectors)?),
             None => None,
         };
-        let draft = Self { conversation, sender, recipient, content, file_id: fields.optional_text("file_id")? };
+        let reply_to = fields.optional_text("reply_to")?;
+        if reply_to.as_ref().is_some_and(|id| id.is_empty() || id.len() > LONGEST_REPLY_TO) {
+            let detail = format!("reply_to must be a provider_message_id of 1 to {LONGEST_REPLY_TO} bytes");
+            return Err(Problem::field("reply_to", detail));
+        }
+        if reply_to.is_some() && recipient.is_none() {
+            return Err(Problem::field(
+                "reply_to",
+                "reply_to needs a recipient_id, because each recipient's provider has an id of its own for a message",
+            ));
+        }
+        let file_id = fields.optional_text("file_id")?;
+        let draft = Self { conversation, sender, recipient, content, file_id, media, reply_to };
         if let Some(channel) = draft.recipient.as_ref().and_then(Address::channel) {
             draft.fits(channel)?;
         }
@@ -69,14 +90,15 @@ impl Draft {
         channels.into_iter().try_for_each(|channel| self.fits(channel))
     }
 
-    /// A text that a channel cannot carry is refused here, where the sender can still mend it.
+    /// What a channel cannot carry is refused here, where the sender can still mend it.
     fn fits(&self, channel: Channel) -> Result<(), Problem> {
-        let limit = text_limit(channel);
-        if limit.allows(&self.content) {
-            return Ok(());
-        }
-        let length = limit.measure(&self.content);
-        Err(Problem::field("content", format!("content has {length} characters; {channel} carries at most {limit}")))
+        let load = Load {
+            content: &self.content,
+            media: self.media.as_ref(),
+            file_id: self.file_id.as_deref(),
+            reply_to: self.reply_to.as_deref(),
+        };
+        capabilities(channel).check(load).map_err(|why| Problem::field(why.field(), why.to_string()))
     }
 
     /// The message with its id.
@@ -88,8 +110,20 @@ impl Draft {
             recipient: self.recipient,
             content: self.content,
             file_id: self.file_id,
+            media: self.media,
+            reply_to: self.reply_to,
         }
     }
+}
+
+fn media(fields: Option<Fields>) -> Result<Option<Media>, Problem> {
+    let Some(mut fields) = fields else { return Ok(None) };
+    let wrong = |why: &dyn std::fmt::Display| Problem::field("media", why.to_string());
+    let mut text =
+        |name: &'static str| fields.optional_text(name)?.ok_or_else(|| wrong(&format!("media.{name} is missing")));
+    let (kind, url) = (text("kind")?, text("url")?);
+    let kind = kind.parse().map_err(|why: chat4all_message::NotMedia| wrong(&why))?;
+    Media::at(kind, url).map(Some).map_err(|why| wrong(&why))
 }
 
 fn sender(named: Option<String>, user: &User) -> Result<Address, Problem> {
@@ -196,6 +230,37 @@ mod tests {
         assert!(read(body(4096)).is_ok(), "characters are counted, not bytes");
         let problem = read(body(4097)).unwrap_err();
         assert!(shown(&problem).contains("whatsapp carries at most 4096 characters"), "{problem:?}");
+    }
+
+    #[rstest]
+    #[case(json!({"media": {"kind": "image", "url": "https://files.example/a.png"}}), None)]
+    #[case(json!({"media": {"kind": "image", "url": "https://files.example/a.png"}, "content": "see"}), None)]
+    #[case(json!({"media": {"kind": "audio", "url": "https://files.example/a.ogg"}, "content": "hear"}), Some("whatsapp carries no text with audio"))]
+    #[case(json!({"media": {"kind": "image", "url": "https://files.example/a.png"}, "content": "x".repeat(1025)}), Some("at most 1024 characters of text with image"))]
+    #[case(json!({"media": {"kind": "sticker", "url": "https://files.example/a.png"}}), Some("image, video, audio or document"))]
+    #[case(json!({"media": {"kind": "image"}}), Some("media.url is missing"))]
+    #[case(json!({"media": {"kind": "image", "url": "file-7"}}), Some("media.url is not an http"))]
+    #[case(json!({"media": "https://files.example/a.png"}), Some("media must be an object, not a string"))]
+    #[case(json!({"content": "see", "file_id": "f1"}), Some("instead of file_id"))]
+    #[case(json!({"content": "yes", "reply_to": "wamid.7"}), None)]
+    #[case(json!({"content": "yes", "reply_to": ""}), Some("reply_to must be"))]
+    fn what_the_channel_carries_is_taken_and_the_rest_is_refused_with_the_remedy(
+        #[case] fields: serde_json::Value,
+        #[case] refused: Option<&str>,
+    ) {
+        let mut body = json!({"conversation_id": "c", "recipient_id": "whatsapp:+5562998765432"});
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        match (read(body), refused) {
+            (Ok(_), None) => {}
+            (Err(problem), Some(says)) => assert!(shown(&problem).contains(says), "{problem:?}"),
+            (read, _) => panic!("{read:?}"),
+        }
+    }
+
+    #[test]
+    fn an_answer_needs_the_recipient_whose_message_it_answers() {
+        let problem = read(json!({"conversation_id": "c", "content": "yes", "reply_to": "wamid.7"})).unwrap_err();
+        assert!(shown(&problem).contains("needs a recipient_id"), "{problem:?}");
     }
 
     #[test]

@@ -33,6 +33,15 @@ impl Fields {
             Some(other) => Err(Problem::field(field, format!("{field} must be a string, not {}", name(&other)))),
         }
     }
+
+    /// An object that may be missing or null.
+    pub(crate) fn optional_fields(&mut self, field: &'static str) -> Result<Option<Self>, Problem> {
+        match self.0.remove(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Object(fields)) => Ok(Some(Self(fields))),
+            Some(other) => Err(Problem::field(field, format!("{field} must be an object, not {}", name(&other)))),
+        }
+    }
 }
 
 fn name(value: &Value) -> &'static str {

@@ -6,6 +6,7 @@
 
 mod body;
 mod caller;
+mod channels;
 mod conversation;
 mod draft;
 mod fields;
@@ -59,7 +60,7 @@ pub struct Config {
     pub connectors: Vec<Connector>,
     /// The folder with `users.yaml` and `jwt-key`.
     pub auth_dir: PathBuf,
-    /// The folder with one folder for each connector, for WhatsApp with `app-secret` and `verify-token`.
+    /// The folder with one folder for each connector, with what its channel checks webhooks by.
     pub webhooks_dir: PathBuf,
     /// How long a stop may take, all in all.
     pub shutdown_grace: Duration,

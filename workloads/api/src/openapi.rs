@@ -4,12 +4,12 @@ use axum::Json;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::{conversation, login, send};
+use crate::{channels, conversation, login, send};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Chat4All", description = "Messages to customers over the channels they use."),
-    paths(login::token, send::message, conversation::messages),
+    paths(login::token, send::message, conversation::messages, channels::channels),
     modifiers(&Bearer)
 )]
 struct Description;

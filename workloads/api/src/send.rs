@@ -36,17 +36,34 @@ pub(crate) struct NewMessage {
     /// 1 to 128 letters, digits or `. _ : @ + -`, chosen by the client.
     #[schema(example = "order-1042")]
     conversation_id: String,
-    /// 1 to 10,240 bytes of UTF-8, and no more than the recipient's channel carries.
+    /// 1 to 10,240 bytes of UTF-8, and no more than the recipient's channel carries (see
+    /// /v1/channels). May be left out where there is `media`.
     #[schema(example = "Your order is on its way.")]
-    content: String,
+    content: Option<String>,
     /// Needed in the first message of a conversation; later all other members receive a message
     /// that names nobody.
     #[schema(example = "whatsapp:+5562998765432")]
     recipient_id: Option<String>,
     /// The token's user when it is left out; somebody else only with a token of a service.
     sender_id: Option<String>,
-    /// A file sent along.
+    /// A file sent along by its id, between users of this deployment.
     file_id: Option<String>,
+    /// A file sent along, which the recipient's provider fetches.
+    media: Option<NewMedia>,
+    /// The `provider_message_id` of the message that this one answers; needs `recipient_id`.
+    reply_to: Option<String>,
+}
+
+/// A file by URL.
+#[derive(Deserialize, ToSchema)]
+#[expect(dead_code, reason = "describes a part of the body, as above")]
+pub(crate) struct NewMedia {
+    /// `image`, `video`, `audio` or `document`.
+    #[schema(example = "image")]
+    kind: String,
+    /// http or https; at most 2,048 bytes.
+    #[schema(example = "https://files.example.com/invoice.pdf")]
+    url: String,
 }
 
 /// A message that was accepted.

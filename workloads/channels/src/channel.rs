@@ -2,26 +2,22 @@
 
 use std::fmt;
 
-use bytes::Bytes;
-use chat4all_message::{Address, Delivery, WebhookRecord};
-use http::{HeaderMap, Request, StatusCode};
+use chat4all_message::{Address, Delivery, MediaKind, WebhookRecord};
+use http::{HeaderMap, StatusCode};
 
 use crate::answer::Answer;
 use crate::limit::Limit;
+use crate::outgoing::Outgoing;
 use crate::webhook::WebhookEvent;
 
 /// One provider account, ready to use.
 pub trait Channel: fmt::Debug + Send + Sync {
-    /// The longest text in one message.
-    fn text_limit(&self) -> Limit;
+    /// The request that carries this delivery. Must not be sent on to another host when redirected.
+    fn request(&self, delivery: &Delivery) -> Result<Outgoing, Unsendable>;
 
-    /// The request that carries this delivery: absolute URL, headers, body. The header with the
-    /// token is marked sensitive. Must not be sent on to another host when redirected.
-    fn request(&self, delivery: &Delivery) -> Result<Request<Bytes>, Unsendable>;
-
-    /// What the provider's answer means. Total: every answer means something. The token does not
-    /// stand in the result, even where the provider echoes it.
-    fn classify(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer;
+    /// What the provider's answer to the delivery's request means. Total: every answer means
+    /// something. The token does not stand in the result, even where the provider echoes it.
+    fn classify(&self, delivery: &Delivery, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer;
 
     /// What a webhook tells, in its order. A bad entry is reported and the rest kept. Parsing a
     /// record again gives the same events.
@@ -35,18 +31,66 @@ pub enum Unsendable {
     #[error("the text is empty; send at least one character")]
     EmptyText,
     /// The text is too long, and texts are never cut.
-    #[error("the text has {size} of at most {limit}; send it as several messages")]
+    #[error("{channel} carries at most {limit} in one message and the text has {size}; send it as several messages")]
     TextTooLong {
+        /// The channel.
+        channel: chat4all_message::Channel,
         /// Its size in the limit's unit.
         size: usize,
         /// What is allowed.
         limit: Limit,
     },
-    /// The channel cannot carry files yet.
-    #[error("this version sends no files over {channel}; send text without file_id")]
+    /// The text beside a file is too long, and texts are never cut.
+    #[error(
+        "{channel} carries at most {limit} of text with {kind} and the text has {size}; send the text as a message of its own"
+    )]
+    CaptionTooLong {
+        /// The channel.
+        channel: chat4all_message::Channel,
+        /// Its size in the limit's unit.
+        size: usize,
+        /// What is allowed.
+        limit: Limit,
+        /// The kind of file.
+        kind: MediaKind,
+    },
+    /// A file of this kind travels without text.
+    #[error("{channel} carries no text with {kind}; send the text as a message of its own")]
+    Caption {
+        /// The channel.
+        channel: chat4all_message::Channel,
+        /// The kind of file.
+        kind: MediaKind,
+    },
+    /// The channel takes no files of this kind.
+    #[error("{channel} carries no {kind}; send a link to it as text")]
+    Media {
+        /// The channel.
+        channel: chat4all_message::Channel,
+        /// The kind of file.
+        kind: MediaKind,
+    },
+    /// Files are sent by URL.
+    #[error("this version sends no files by id over {channel}; give media with a URL instead of file_id")]
     File {
         /// The channel.
         channel: chat4all_message::Channel,
+    },
+    /// The channel cannot show which message is answered.
+    #[error("{channel} cannot show which message is answered; leave reply_to out")]
+    Reply {
+        /// The channel.
+        channel: chat4all_message::Channel,
+    },
+    /// The message to be answered cannot be one of this recipient's.
+    #[error(
+        "{reply_to:?} names no message in the chat with {recipient}; give a provider_message_id of that chat or leave reply_to out"
+    )]
+    ForeignReply {
+        /// What was given.
+        reply_to: String,
+        /// Who should receive the answer.
+        recipient: Address,
     },
     /// The recipient is not of this channel.
     #[error("{recipient} is not reached by {channel}")]
@@ -63,9 +107,23 @@ impl Unsendable {
     pub fn code(&self) -> &'static str {
         match self {
             Unsendable::EmptyText => "chat4all:empty-text",
-            Unsendable::TextTooLong { .. } => "chat4all:text-too-long",
+            Unsendable::TextTooLong { .. } | Unsendable::CaptionTooLong { .. } => "chat4all:text-too-long",
+            Unsendable::Caption { .. } => "chat4all:text-with-media",
+            Unsendable::Media { .. } => "chat4all:media-not-supported",
             Unsendable::File { .. } => "chat4all:file-not-supported",
+            Unsendable::Reply { .. } | Unsendable::ForeignReply { .. } => "chat4all:reply-not-possible",
             Unsendable::ForeignRecipient { .. } => "chat4all:foreign-recipient",
+        }
+    }
+
+    /// The field of a client's request that it is about.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Unsendable::EmptyText | Unsendable::TextTooLong { .. } | Unsendable::CaptionTooLong { .. } => "content",
+            Unsendable::Caption { .. } | Unsendable::Media { .. } => "media",
+            Unsendable::File { .. } => "file_id",
+            Unsendable::Reply { .. } | Unsendable::ForeignReply { .. } => "reply_to",
+            Unsendable::ForeignRecipient { .. } => "recipient_id",
         }
     }
 }

@@ -5,21 +5,28 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod answer;
+mod base_url;
+mod capabilities;
 mod channel;
 mod limit;
+mod outgoing;
 mod refusal;
 mod registry;
 mod secret;
+pub mod telegram;
+mod time;
 mod transport;
 mod wait;
 mod webhook;
 pub mod whatsapp;
 
 pub use answer::Answer;
+pub use capabilities::{Capabilities, Load, MediaRule};
 pub use channel::{Channel, Unsendable};
 pub use limit::{Limit, Unit};
+pub use outgoing::Outgoing;
 pub use refusal::{Cause, Kind, Refusal, Retry, Scope};
-pub use registry::{ChannelConfig, Error, open, open_webhook_gate, text_limit};
+pub use registry::{ChannelConfig, Error, capabilities, open, open_webhook_gate};
 pub use secret::Secret;
 pub use transport::Transport;
 pub use wait::Wait;

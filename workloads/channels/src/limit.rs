@@ -17,13 +17,26 @@ pub struct Limit {
 pub enum Unit {
     /// Unicode scalar values.
     Characters,
+    /// Units of UTF-16: most emoji count twice.
+    Utf16Units,
 }
 
 impl Limit {
+    /// At most so many Unicode scalar values.
+    pub const fn characters(max: usize) -> Self {
+        Self { max, unit: Unit::Characters }
+    }
+
+    /// At most so many units of UTF-16.
+    pub const fn utf16_units(max: usize) -> Self {
+        Self { max, unit: Unit::Utf16Units }
+    }
+
     /// The size of a text in this limit's unit.
     pub fn measure(&self, text: &str) -> usize {
         match self.unit {
             Unit::Characters => text.chars().count(),
+            Unit::Utf16Units => text.encode_utf16().count(),
         }
     }
 
@@ -33,10 +46,31 @@ impl Limit {
     }
 }
 
+impl Unit {
+    /// The unit in words, plural.
+    pub fn name(self) -> &'static str {
+        match self {
+            Unit::Characters => "characters",
+            Unit::Utf16Units => "UTF-16 units",
+        }
+    }
+}
+
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.unit {
-            Unit::Characters => write!(f, "{} characters", self.max),
-        }
+        write!(f, "{} {}", self.max, self.unit.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_unit_counts_in_its_own_way() {
+        let text = "olá 🙂";
+        assert_eq!(Limit::characters(5).measure(text), 5);
+        assert_eq!(Limit::utf16_units(6).measure(text), 6);
+        assert!(Limit::characters(5).allows(text) && !Limit::utf16_units(5).allows(text));
     }
 }

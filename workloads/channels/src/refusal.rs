@@ -69,6 +69,8 @@ pub enum Cause {
     WindowClosed,
     /// The recipient cannot be reached on this channel.
     RecipientUnreachable,
+    /// The recipient blocked the account or is gone: nothing more should be sent until they write.
+    ContactStopped,
     /// The provider protects the recipient: marketing cap, opted out, experiment.
     RecipientProtected,
     /// Not to this recipient: blocked, the account itself, not on the test list.
@@ -188,6 +190,7 @@ impl Cause {
         match self {
             Cause::WindowClosed => "window_closed",
             Cause::RecipientUnreachable => "recipient_unreachable",
+            Cause::ContactStopped => "contact_stopped",
             Cause::RecipientProtected => "recipient_protected",
             Cause::RecipientNotAllowed => "recipient_not_allowed",
             Cause::BadRequest => "bad_request",

@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use chat4all_message::Channel as Kind;
 
+use crate::capabilities::Capabilities;
 use crate::channel::Channel;
-use crate::limit::Limit;
 use crate::webhook::WebhookGate;
-use crate::whatsapp;
+use crate::{telegram, whatsapp};
 
 /// What a connector was given to reach its provider.
 #[derive(Debug, Clone)]
 pub struct ChannelConfig {
     /// The connector's name; statuses carry it.
     pub connector: String,
-    /// The provider's base URL, without version and path.
-    pub base_url: String,
+    /// The provider's base URL, without version and path; `None` for the usual one.
+    pub base_url: Option<String>,
     /// `spec.connectors[].account` as JSON; its fields are the channel's own.
     pub account: String,
     /// The folder of the credentials Secret, one file for each key.
@@ -89,20 +89,23 @@ pub enum Error {
 pub fn open(kind: Kind, config: &ChannelConfig) -> Result<Arc<dyn Channel>, Error> {
     Ok(match kind {
         Kind::Whatsapp => Arc::new(whatsapp::Whatsapp::open(config)?),
+        Kind::Telegram => Arc::new(telegram::Telegram::open(config)?),
     })
 }
 
-/// Opens the gate of a connector's webhook with the files that the channel needs in `secrets`
-/// (for WhatsApp `app-secret` and `verify-token`).
+/// Opens the gate of a connector's webhook with the files that the channel needs in `secrets`; see
+/// [`chat4all_message::credentials::of_webhook`].
 pub fn open_webhook_gate(kind: Kind, secrets: &Path) -> Result<Arc<dyn WebhookGate>, Error> {
     Ok(match kind {
         Kind::Whatsapp => Arc::new(whatsapp::Gate::open(secrets)?),
+        Kind::Telegram => Arc::new(telegram::Gate::open(secrets)?),
     })
 }
 
-/// The longest text in one message of a channel; needs no account.
-pub fn text_limit(kind: Kind) -> Limit {
+/// What a channel can carry; needs no account.
+pub fn capabilities(kind: Kind) -> &'static Capabilities {
     match kind {
-        Kind::Whatsapp => whatsapp::TEXT_LIMIT,
+        Kind::Whatsapp => &whatsapp::CAPABILITIES,
+        Kind::Telegram => &telegram::CAPABILITIES,
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use chat4all_message::StatusUpdate;
+use chat4all_message::{InboundMessage, StatusUpdate};
 use http::HeaderMap;
 
 /// Decides what may come in over a connector's webhook. Needs no access token.
@@ -35,7 +35,7 @@ pub enum Forged {
     #[error("header {0} is malformed")]
     Malformed(&'static str),
     /// Other bytes or another secret.
-    #[error("header {0} does not match the body; is app-secret that of the provider's app?")]
+    #[error("header {0} does not match the body; is the connector's webhook secret that of the provider?")]
     Mismatch(&'static str),
 }
 
@@ -44,6 +44,8 @@ pub enum Forged {
 pub enum WebhookEvent {
     /// What became of a delivery; ready for the topic of statuses.
     Status(StatusUpdate),
+    /// What a customer wrote.
+    Message(Box<InboundMessage>),
     /// Well understood, and for a later version to act on; it stays in the journal.
     Unhandled {
         /// Where it stands in the body, such as `entry[0].changes[0].value.messages[0]`.

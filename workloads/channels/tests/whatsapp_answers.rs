@@ -294,7 +294,7 @@ fn likely_body() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn no_bytes_make_classification_panic(status in any_status(), body in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = whatsapp().classify(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), &body);
+        let _ = whatsapp().classify(&delivery("whatsapp:+5562998765432", "hi"), StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), &body);
     }
 
     #[test]

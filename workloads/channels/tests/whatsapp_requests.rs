@@ -6,8 +6,8 @@ mod support;
 
 use std::error::Error as _;
 
-use chat4all_channels::{Unsendable, text_limit};
-use chat4all_message::Correlation;
+use chat4all_channels::{Unsendable, capabilities};
+use chat4all_message::{Correlation, MediaKind};
 use rstest::rstest;
 use serde_json::{Value, json};
 use support::*;
@@ -47,8 +47,11 @@ fn a_text_of_the_longest_length_is_sent_and_one_more_character_is_refused_not_cu
     assert!(whatsapp().request(&delivery("whatsapp:+5562998765432", &longest)).is_ok());
     let refused = whatsapp().request(&delivery("whatsapp:+5562998765432", &format!("{longest}!"))).unwrap_err();
     assert_eq!(refused.code(), "chat4all:text-too-long");
-    assert_eq!(refused.to_string(), "the text has 4097 of at most 4096 characters; send it as several messages");
-    assert!(text_limit(chat4all_message::Channel::Whatsapp).allows(&longest));
+    assert_eq!(
+        refused.to_string(),
+        "whatsapp carries at most 4096 characters in one message and the text has 4097; send it as several messages"
+    );
+    assert!(capabilities(chat4all_message::Channel::Whatsapp).text.allows(&longest));
 }
 
 #[test]
@@ -59,6 +62,42 @@ fn what_the_channel_cannot_carry_is_refused_with_the_reason() {
     assert!(matches!(whatsapp().request(&with_file), Err(Unsendable::File { .. })));
     assert!(matches!(whatsapp().request(&delivery(number, "")), Err(Unsendable::EmptyText)));
     assert!(matches!(whatsapp().request(&delivery("maria", "hi")), Err(Unsendable::ForeignRecipient { .. })));
+}
+
+#[rstest]
+#[case(MediaKind::Image, "image", json!({"link": "https://files.example/a/item.pdf", "caption": "see"}))]
+#[case(MediaKind::Video, "video", json!({"link": "https://files.example/a/item.pdf", "caption": "see"}))]
+fn a_file_by_link_has_the_text_as_its_caption(#[case] kind: MediaKind, #[case] name: &str, #[case] file: Value) {
+    let delivery = with_media(delivery("whatsapp:+5562998765432", "see"), kind, "https://files.example/a/item.pdf");
+    let body = body_of(&*whatsapp(), &delivery);
+    assert_eq!((&body["type"], &body[name]), (&json!(name), &file));
+    assert!(body.get("text").is_none());
+}
+
+#[test]
+fn case_14_a_document_by_link_has_the_filename_of_its_url() {
+    let url = "https://files.example/a/item.pdf?sig=1/2";
+    let with_name = with_media(delivery("whatsapp:+5562998765432", ""), MediaKind::Document, url);
+    assert_eq!(body_of(&*whatsapp(), &with_name)["document"], json!({"link": url, "filename": "item.pdf"}));
+    let url = "https://files.example/a/";
+    let without = with_media(delivery("whatsapp:+5562998765432", ""), MediaKind::Document, url);
+    assert_eq!(body_of(&*whatsapp(), &without)["document"], json!({"link": url}));
+}
+
+#[test]
+fn an_answer_names_the_message_that_it_answers() {
+    let delivery = answering(delivery("whatsapp:+5562998765432", "yes"), "wamid.7");
+    assert_eq!(body_of(&*whatsapp(), &delivery)["context"], json!({"message_id": "wamid.7"}));
+}
+
+#[test]
+fn a_caption_is_shorter_than_a_text_and_audio_has_none() {
+    let url = "https://files.example/a";
+    let caption = |n| with_media(delivery("whatsapp:+5562998765432", &"ã".repeat(n)), MediaKind::Image, url);
+    assert!(whatsapp().request(&caption(1024)).is_ok());
+    assert!(matches!(whatsapp().request(&caption(1025)), Err(Unsendable::CaptionTooLong { size: 1025, .. })));
+    let sound = with_media(delivery("whatsapp:+5562998765432", "listen"), MediaKind::Audio, url);
+    assert!(matches!(whatsapp().request(&sound), Err(Unsendable::Caption { .. })));
 }
 
 #[rstest]

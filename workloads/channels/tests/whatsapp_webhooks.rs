@@ -7,7 +7,8 @@ mod support;
 use bytes::Bytes;
 use chat4all_channels::whatsapp::{handshake, verify_signature};
 use chat4all_channels::{Forged, Handshake, Secret, WebhookEvent, open_webhook_gate};
-use chat4all_message::{Channel, Correlation, DeliveryEvent, ProviderRef, Subject};
+use chat4all_message::inbound::{FileSource, InboundFile};
+use chat4all_message::{Channel, Correlation, DeliveryEvent, InboundMessage, MediaKind, ProviderRef, Subject};
 use http::HeaderMap;
 use proptest::prelude::*;
 use rstest::rstest;
@@ -118,7 +119,7 @@ fn case_21_what_a_batch_repeats_is_told_once() {
     let message =
         r#"{"id":"wamid.2","from":"5562998765432","timestamp":"1764072001","type":"text","text":{"body":"oi"}}"#;
     let events = parse(webhook(&format!(r#""messages":[{message},{message}]"#)));
-    assert!(matches!(events[..], [WebhookEvent::Unhandled { .. }, WebhookEvent::Ignored { .. }]), "{events:?}");
+    assert!(matches!(events[..], [WebhookEvent::Message(_), WebhookEvent::Ignored { .. }]), "{events:?}");
 }
 
 #[test]
@@ -157,12 +158,54 @@ fn case_24_deleted_and_unknown_statuses_are_ignored_with_the_reason(#[case] stat
 #[test]
 fn case_25_a_sender_by_user_id_is_read_and_one_without_any_is_rejected_alone() {
     let events = parse(webhook(
-        r#""messages":[{"id":"wamid.1","from_user_id":"US.1349","timestamp":"1764072000","type":"text"},{"id":"wamid.2","timestamp":"1764072000","type":"text"}],"statuses":[{"id":"wamid.3","status":"read","timestamp":"1764072000"}]"#,
+        r#""messages":[{"id":"wamid.1","from_user_id":"US.1349","timestamp":"1764072000","type":"text","text":{"body":"oi"}},{"id":"wamid.2","timestamp":"1764072000","type":"text"}],"statuses":[{"id":"wamid.3","status":"read","timestamp":"1764072000"}]"#,
     ));
     assert_eq!(updates(&events).len(), 1);
-    assert!(events.iter().any(|e| matches!(e, WebhookEvent::Unhandled { what, .. } if what == "message wamid.1")));
+    let [message] = messages(&events)[..] else { panic!("one message expected: {events:?}") };
+    assert_eq!((message.event_id.as_str(), message.from.to_string().as_str()), ("wamid.1", "whatsapp:US.1349"));
     assert!(events.iter().any(|e| matches!(e, WebhookEvent::Rejected { why, .. } if why.contains("from_user_id"))));
     assert_eq!(events.len(), 3);
+}
+
+#[rstest]
+#[case::text(r#""type":"text","text":{"body":"Olá"}"#, "Olá", None)]
+#[case::picture(
+    r#""type":"image","image":{"id":"77","caption":"this one","mime_type":"image/jpeg"}"#,
+    "this one",
+    Some((MediaKind::Image, "77"))
+)]
+#[case::voice(r#""type":"audio","audio":{"id":"78","voice":true}"#, "", Some((MediaKind::Audio, "78")))]
+#[case::button(r#""type":"button","button":{"text":"Yes","payload":"y"}"#, "Yes", None)]
+#[case::list(
+    r#""type":"interactive","interactive":{"type":"list_reply","list_reply":{"id":"1","title":"Monday"}}"#,
+    "Monday",
+    None
+)]
+fn what_a_customer_wrote_is_read(#[case] content: &str, #[case] text: &str, #[case] file: Option<(MediaKind, &str)>) {
+    let events = parse(webhook(&format!(
+        r#""contacts":[{{"profile":{{"name":"Maria"}},"wa_id":"5562998765432"}}],"messages":[{{"id":"wamid.1","from":"5562998765432","timestamp":"1764072000","context":{{"id":"wamid.0"}},{content}}}]"#
+    )));
+    let expected = InboundMessage {
+        event_id: "wamid.1".into(),
+        provider_id: "wamid.1".into(),
+        from: "whatsapp:+5562998765432".parse().unwrap(),
+        name: Some("Maria".into()),
+        at: "2025-11-25T12:00:00Z".parse().unwrap(),
+        text: text.into(),
+        files: file.into_iter().map(|(kind, id)| InboundFile { kind, source: FileSource::Id(id.into()) }).collect(),
+        reply_to: Some("wamid.0".into()),
+    };
+    assert_eq!(messages(&events), [&expected]);
+}
+
+#[rstest]
+#[case::a_place(r#""type":"location","location":{"latitude":1}"#)]
+#[case::to_a_group(r#""type":"text","text":{"body":"oi"},"group_id":"g""#)]
+fn what_this_version_cannot_show_stays_in_the_journal(#[case] content: &str) {
+    let events = parse(webhook(&format!(
+        r#""messages":[{{"id":"wamid.1","from":"5562998765432","timestamp":"1764072000",{content}}}]"#
+    )));
+    assert!(matches!(&events[..], [WebhookEvent::Unhandled { .. }]), "{events:?}");
 }
 
 #[rstest]

@@ -171,9 +171,9 @@ pub struct ConnectorArgs {
     /// Folder with the credentials, one file for each key of the Secret.
     #[arg(long, env = "CONNECTOR_CREDENTIALS_DIR", default_value = "/etc/chat4all/credentials")]
     pub connector_credentials_dir: PathBuf,
-    /// The provider's base URL, without version.
-    #[arg(long, env = "CONNECTOR_BASE_URL", default_value = "https://graph.facebook.com")]
-    pub connector_base_url: String,
+    /// The provider's base URL, without version; the usual one of the channel when left out.
+    #[arg(long, env = "CONNECTOR_BASE_URL")]
+    pub connector_base_url: Option<String>,
     /// spec.connectors[].account as JSON.
     #[arg(long, env = "CONNECTOR_ACCOUNT")]
     pub connector_account: String,
@@ -229,6 +229,9 @@ pub struct Simulator {
     /// Where webhooks go.
     #[arg(long, env = "SIMULATOR_WEBHOOK_URL")]
     pub simulator_webhook_url: String,
+    /// The token of the Telegram bot that there is; none when left out.
+    #[arg(long, env = "SIMULATOR_TELEGRAM_BOT_TOKEN", hide_env_values = true)]
+    pub simulator_telegram_bot_token: Option<String>,
 }
 
 /// `chat4all dev`.

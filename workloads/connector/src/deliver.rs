@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use crate::Config;
 use crate::account::Account;
 use crate::metrics::{Call as CallLabels, ConnectorMetrics, Labels};
+use crate::moved::Moved;
 use crate::policy::UNKNOWN_OUTCOME;
 use crate::provider::Provider;
 use crate::step::{self, Step};
@@ -27,6 +28,7 @@ pub(crate) struct Deliverer {
     pub(crate) producer: Producer,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) metrics: ConnectorMetrics,
+    pub(crate) moved: Moved,
 }
 
 impl Handler for Deliverer {
@@ -89,7 +91,8 @@ impl Deliverer {
         recipient_refusals: u32,
         lease: &Lease,
     ) -> Result<(LedgerEntry, bool), Ended> {
-        let request = match self.provider.channel.request(delivery) {
+        let addressed = self.moved.follow(delivery);
+        let request = match self.provider.channel.request(&addressed) {
             Ok(request) => request,
             Err(unsendable) => return Ok((self.write_down(delivery, before, refused_by_us(&unsendable)).await, false)),
         };
@@ -106,9 +109,13 @@ impl Deliverer {
 
         let labels = Labels { connector: self.config.name.clone() };
         let started = tokio::time::Instant::now();
-        let answer = self.provider.call(request).await;
+        let answer = self.provider.call(&addressed, request).await;
         self.metrics.call_seconds.get_or_create(&labels).observe(started.elapsed().as_secs_f64());
         self.count_call(&answer);
+        if let Answer::Moved { to } = &answer {
+            tracing::info!(from = %addressed.recipient, %to, "a recipient has another address now");
+            self.moved.note(&addressed.recipient, to);
+        }
 
         let call = Call {
             before,
@@ -162,6 +169,7 @@ impl Deliverer {
     fn count_call(&self, answer: &Answer) {
         let outcome = match answer {
             Answer::Accepted { .. } => "accepted",
+            Answer::Moved { .. } => "moved",
             Answer::Refused(refusal) => refusal.category(),
         };
         let labels = CallLabels { connector: self.config.name.clone(), outcome };

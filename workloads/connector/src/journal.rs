@@ -48,6 +48,10 @@ impl Journal {
         let connector = &self.connector;
         let (outcome, status) = match event {
             WebhookEvent::Status(update) => ("status", Some(update)),
+            WebhookEvent::Message(message) => {
+                tracing::debug!(connector, message.event_id, "a customer's message stays in the journal for now");
+                ("message", None)
+            }
             WebhookEvent::Unhandled { place, what } => {
                 tracing::info!(connector, place, what, "a webhook tells what this version leaves in the journal");
                 ("unhandled", None)

@@ -9,6 +9,7 @@ mod breaker;
 mod deliver;
 mod journal;
 mod metrics;
+mod moved;
 mod policy;
 mod provider;
 mod step;
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::Account;
 use crate::deliver::Deliverer;
 use crate::journal::Journal;
+use crate::moved::Moved;
 use crate::provider::Provider;
 
 pub use crate::breaker::BreakerPolicy;
@@ -117,6 +119,7 @@ impl Connector {
             ledger,
             metrics,
             config,
+            moved: Moved::default(),
         };
         Ok(Self {
             outbound: Consumer::new(kafka, outbound, Arc::new(deliverer), gate, consumer_metrics.clone())?,

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use chat4all_channels::{Answer, Channel, Transport};
-use http::Request;
+use chat4all_channels::{Answer, Channel, Outgoing, Transport};
+use chat4all_message::Delivery;
 use tokio::sync::Semaphore;
 
 /// Calls at once. A WhatsApp number takes 80 messages a second (1000 when upgraded): enough
@@ -37,15 +36,15 @@ impl Provider {
         Ok(Self { channel, calls: Semaphore::new(CALLS_AT_ONCE), client })
     }
 
-    /// Sends the request and reads the answer.
-    pub(crate) async fn call(&self, request: Request<Bytes>) -> Answer {
+    /// Sends the delivery's request and reads the answer.
+    pub(crate) async fn call(&self, delivery: &Delivery, request: Outgoing) -> Answer {
         let answered = async {
-            let response = self.client.execute(request.try_into()?).await?;
+            let response = self.client.execute(request.into_http().try_into()?).await?;
             let (status, headers) = (response.status(), response.headers().clone());
             Ok::<_, reqwest::Error>((status, headers, response.bytes().await?))
         };
         match answered.await {
-            Ok((status, headers, body)) => self.channel.classify(status, &headers, &body),
+            Ok((status, headers, body)) => self.channel.classify(delivery, status, &headers, &body),
             Err(error) => Answer::Refused(transport(&error).refusal(describe(error))),
         }
     }

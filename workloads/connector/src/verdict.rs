@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chat4all_channels::{Answer, Refusal, Retry, Scope, Wait};
+use chat4all_channels::{Answer, Kind, Refusal, Retry, Scope, Wait};
 use chat4all_message::Effort;
 use chat4all_store::Outcome;
 use jiff::Timestamp;
@@ -31,6 +31,9 @@ const MENDING: Wait = Wait::of(Duration::from_secs(60));
 /// How long a suspended account rests: each try costs the message that makes it.
 const SUSPENDED: Wait = Wait::of(Duration::from_secs(15 * 60));
 
+/// The code of a delivery that was refused because its recipient has another address.
+const MOVED: &str = "chat4all:moved";
+
 /// What surrounds a call.
 pub(crate) struct Call<'a> {
     /// What was spent before it.
@@ -50,6 +53,14 @@ pub(crate) fn judge(answer: Answer, call: &Call<'_>) -> Verdict {
     let refusal = match answer {
         Answer::Accepted { provider_id } => {
             let outcome = Outcome::Sent { provider_id };
+            return Verdict { outcome, effort: counted, health: Health::Well, pause: None, recipient_throttled: false };
+        }
+        Answer::Moved { to } => {
+            // At once, to where the recipient is now; counted, so that nothing goes round in circles.
+            let refusal = Refusal::new(Kind::Unavailable, MOVED, format!("the recipient is {to} now"));
+            let most = call.retry.max_attempts.max(2);
+            let outcome =
+                if counted.attempts >= most { failed(&refusal) } else { again(&refusal, Duration::ZERO, call.now) };
             return Verdict { outcome, effort: counted, health: Health::Well, pause: None, recipient_throttled: false };
         }
         Answer::Refused(refusal) => refusal,
@@ -109,7 +120,7 @@ fn again_or_failed(refusal: &Refusal, attempts: u32, most: u32, call: &Call<'_>)
 
 #[cfg(test)]
 mod tests {
-    use chat4all_channels::{Cause, Kind};
+    use chat4all_channels::Cause;
     use rstest::rstest;
 
     use super::*;
@@ -145,6 +156,17 @@ mod tests {
         let verdict = judge(answer, &call(0, &RetryPolicy::default(), OnUnknownOutcome::Resend));
         assert_eq!(verdict.outcome, Outcome::Sent { provider_id: Some("wamid.1".into()) });
         assert_eq!((verdict.effort.attempts, verdict.health), (1, Health::Well));
+    }
+
+    #[test]
+    fn a_message_to_who_moved_is_sent_again_at_once_and_not_for_ever() {
+        let moved = |attempts| {
+            let answer = Answer::Moved { to: "telegram:-10099".parse().unwrap() };
+            judge(answer, &call(attempts, &RetryPolicy::default(), OnUnknownOutcome::Resend))
+        };
+        let verdict = moved(0);
+        assert_eq!((not_before(&verdict), verdict.effort.attempts, verdict.health), (0, 1, Health::Well));
+        assert!(matches!(moved(5).outcome, Outcome::Failed { .. }));
     }
 
     #[rstest]

@@ -24,7 +24,7 @@ use support::{
 const ONE_CALL: Effort = Effort { attempts: 1, unknown_outcomes: 0 };
 
 fn sent(call: &Call, effort: Effort) -> DeliveryEvent {
-    DeliveryEvent::Sent { provider_id: call.wamid.clone(), effort: Some(effort) }
+    DeliveryEvent::Sent { provider_id: call.message_id.clone(), effort: Some(effort) }
 }
 
 /// Code and effort of the one failure that was told, which says that the record was dead-lettered.
@@ -55,7 +55,7 @@ async fn a_delivery_is_sent_once_and_the_ledger_and_its_status_say_so() {
         let entry = place.entry(&delivery).await;
         assert_eq!(entry.effort, ONE_CALL);
         let Attempt::Ended { outcome: Outcome::Sent { provider_id }, .. } = entry.attempt else { panic!() };
-        assert_eq!(provider_id, calls[0].wamid);
+        assert_eq!(provider_id, calls[0].message_id);
     })
     .await;
 }

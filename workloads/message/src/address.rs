@@ -12,16 +12,19 @@ use serde::{Deserialize, Serialize};
 pub enum Channel {
     /// WhatsApp Business Cloud API.
     Whatsapp,
+    /// Telegram Bot API.
+    Telegram,
 }
 
 impl Channel {
     /// Every channel, in the order of the documentation.
-    pub const ALL: [Channel; 1] = [Channel::Whatsapp];
+    pub const ALL: [Channel; 2] = [Channel::Whatsapp, Channel::Telegram];
 
     /// The channel's name, as it stands in addresses and in the resource.
     pub fn name(self) -> &'static str {
         match self {
             Channel::Whatsapp => "whatsapp",
+            Channel::Telegram => "telegram",
         }
     }
 }
@@ -49,19 +52,24 @@ pub enum Address {
     WhatsappNumber(String),
     /// A WhatsApp business-scoped user id, such as `US.1349`.
     WhatsappUser(String),
+    /// A Telegram chat id: positive for a person, negative for a group.
+    Telegram(i64),
 }
 
 /// The text is no address; says which form was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnAddress {
     /// The part before the colon names no channel.
-    #[error("unknown channel {0:?}; known channels: whatsapp (whatsapp:+5562998765432), or a bare user id")]
+    #[error("unknown channel {0:?}; known channels: {known}, or write a bare user id", known = known_channels())]
     UnknownChannel(String),
     /// Neither a phone number nor a business-scoped id.
     #[error(
         "{0:?} is not a WhatsApp address; write whatsapp:+<country code and number, 7 to 15 digits> or whatsapp:<CC>.<id>"
     )]
     Whatsapp(String),
+    /// Not a chat's number.
+    #[error("{0:?} is not a Telegram address; write telegram:<chat id>, such as telegram:133 or telegram:-1001234")]
+    Telegram(String),
     /// A local user id with characters that are not allowed.
     #[error("{0:?} is not a user id; a user id is 1 to 128 letters, digits or . _ @ -")]
     Local(String),
@@ -73,8 +81,13 @@ impl Address {
         match self {
             Address::Local(_) => None,
             Address::WhatsappNumber(_) | Address::WhatsappUser(_) => Some(Channel::Whatsapp),
+            Address::Telegram(_) => Some(Channel::Telegram),
         }
     }
+}
+
+fn known_channels() -> String {
+    Channel::ALL.map(Channel::name).join(", ")
 }
 
 impl FromStr for Address {
@@ -85,6 +98,7 @@ impl FromStr for Address {
             None => Err(NotAnAddress::Local(text.to_owned())),
             Some((channel, value)) => match channel.parse()? {
                 Channel::Whatsapp => whatsapp(value),
+                Channel::Telegram => telegram(value),
             },
         }
     }
@@ -107,6 +121,14 @@ fn whatsapp(value: &str) -> Result<Address, NotAnAddress> {
         return Ok(Address::WhatsappUser(value.to_owned()));
     }
     Err(NotAnAddress::Whatsapp(value.to_owned()))
+}
+
+/// Read back as it is written, so that one chat has one address: no `+`, no leading zeros.
+fn telegram(value: &str) -> Result<Address, NotAnAddress> {
+    match value.parse::<i64>() {
+        Ok(chat) if chat != 0 && chat.to_string() == value => Ok(Address::Telegram(chat)),
+        _ => Err(NotAnAddress::Telegram(value.to_owned())),
+    }
 }
 
 fn is_user_id(text: &str) -> bool {
@@ -132,6 +154,7 @@ impl fmt::Display for Address {
             Address::Local(user) => f.write_str(user),
             Address::WhatsappNumber(digits) => write!(f, "whatsapp:+{digits}"),
             Address::WhatsappUser(id) => write!(f, "whatsapp:{id}"),
+            Address::Telegram(chat) => write!(f, "telegram:{chat}"),
         }
     }
 }
@@ -146,6 +169,8 @@ mod tests {
     #[rstest]
     #[case("whatsapp:+5562998765432", Address::WhatsappNumber("5562998765432".into()))]
     #[case("whatsapp:US.1349", Address::WhatsappUser("US.1349".into()))]
+    #[case("telegram:133", Address::Telegram(133))]
+    #[case("telegram:-1001234567890", Address::Telegram(-1001234567890))]
     #[case("maria", Address::Local("maria".into()))]
     fn each_form_is_understood(#[case] text: &str, #[case] address: Address) {
         assert_eq!(text.parse(), Ok(address));
@@ -160,7 +185,13 @@ mod tests {
     #[case("whatsapp:+123456", "7 to 15 digits")]
     #[case("whatsapp:+1234567890123456", "7 to 15 digits")]
     #[case("whatsapp:us.1349", "7 to 15 digits")]
-    #[case("pigeon:7", "unknown channel")]
+    #[case("telegram:", "telegram:<chat id>")]
+    #[case("telegram:0", "telegram:<chat id>")]
+    #[case("telegram:+133", "telegram:<chat id>")]
+    #[case("telegram:0133", "telegram:<chat id>")]
+    #[case("telegram:@maria", "telegram:<chat id>")]
+    #[case("telegram:9223372036854775808", "telegram:<chat id>")]
+    #[case("pigeon:7", "known channels: whatsapp, telegram")]
     fn a_wrong_address_says_what_is_expected(#[case] text: &str, #[case] hint: &str) {
         let error = text.parse::<Address>().unwrap_err().to_string();
         assert!(error.contains(hint), "{error}");
@@ -168,7 +199,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_address_reads_back_as_it_was_written(text in "(whatsapp:\\+[1-9][0-9]{6,14}|whatsapp:[A-Z]{2}\\.[A-Za-z0-9]{1,128}|[A-Za-z0-9._@-]{1,128})") {
+        fn an_address_reads_back_as_it_was_written(text in "(whatsapp:\\+[1-9][0-9]{6,14}|whatsapp:[A-Z]{2}\\.[A-Za-z0-9]{1,128}|telegram:-?[1-9][0-9]{0,17}|[A-Za-z0-9._@-]{1,128})") {
             let address: Address = text.parse().unwrap();
             prop_assert_eq!(address.to_string(), text);
         }

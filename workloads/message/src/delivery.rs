@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::envelope::AcceptedMessage;
 use crate::ids::{ConversationId, DeliveryId, MessageId};
+use crate::media::Media;
 
 /// Points at one delivery; enough to find its row without an index.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,6 +33,12 @@ pub struct Delivery {
     /// A file sent along, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_id: Option<String>,
+    /// A file sent along, by where it lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<Media>,
+    /// The provider's id of the message that this one answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
 }
 
 /// The connector name of deliveries to users of this deployment, who read through the API.
@@ -50,6 +57,8 @@ impl Delivery {
             recipient,
             content: message.content.clone(),
             file_id: message.file_id.clone(),
+            media: message.media.clone(),
+            reply_to: message.reply_to.clone(),
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::ids::{ConversationId, MessageId};
+use crate::media::Media;
 
 /// A message that the API answered with 202: the value of a record in `messages`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,11 +22,17 @@ pub struct AcceptedMessage {
     /// Who receives it; `None` means all other members of the conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipient: Option<Address>,
-    /// The text, at most 10,240 bytes.
+    /// The text, at most 10,240 bytes; may be empty where there is media.
     pub content: String,
     /// A file sent along, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_id: Option<String>,
+    /// A file sent along, by where it lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<Media>,
+    /// The provider's id of the message that this one answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
 }
 
 impl AcceptedMessage {

@@ -4,10 +4,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod address;
+pub mod credentials;
 pub mod dead_letter;
 pub mod delivery;
 pub mod envelope;
 pub mod ids;
+pub mod inbound;
+pub mod media;
 pub mod names;
 pub mod status;
 
@@ -15,5 +18,7 @@ pub use address::{Address, Channel};
 pub use delivery::{Delivery, DeliveryRef};
 pub use envelope::{AcceptedMessage, WebhookRecord};
 pub use ids::{ConversationId, DeliveryId, MessageId};
+pub use inbound::InboundMessage;
+pub use media::{Media, MediaKind, NotMedia};
 pub use names::{Connector, Topics};
 pub use status::{Correlation, DeliveryEvent, DeliveryTimes, Effort, ProviderRef, Status, StatusUpdate, Subject};

@@ -94,6 +94,8 @@ mod tests {
             recipient: recipient.map(address),
             content: "hi".into(),
             file_id: None,
+            media: None,
+            reply_to: None,
         }
     }
 

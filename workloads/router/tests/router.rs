@@ -48,6 +48,8 @@ fn message(conversation: &str, recipient: Option<&str>) -> AcceptedMessage {
         recipient: recipient.map(|r| r.parse().unwrap()),
         content: "olá".into(),
         file_id: None,
+        media: None,
+        reply_to: None,
     }
 }
 

@@ -30,6 +30,15 @@ pub struct Config {
     /// Entries that the log keeps; beyond it the oldest are forgotten, which a reader sees as a gap
     /// in `seq`.
     pub log_capacity: usize,
+    /// The other providers that there are.
+    pub stand_ins: StandIns,
+}
+
+/// The providers beside WhatsApp; each is there when its credential is.
+#[derive(Debug, Clone, Default)]
+pub struct StandIns {
+    /// The token of the one Telegram bot.
+    pub telegram_bot_token: Option<Secret>,
 }
 
 impl Config {

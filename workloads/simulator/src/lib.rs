@@ -7,14 +7,16 @@
 mod admin;
 mod config;
 mod connection;
+mod exchange;
 mod fault;
 mod log;
 mod outbox;
 mod server;
+mod telegram;
 mod webhook;
 mod whatsapp;
 
-pub use config::{Config, Error, Secret};
+pub use config::{Config, Error, Secret, StandIns};
 pub use server::Simulator;
 
 use tokio_util::sync::CancellationToken;

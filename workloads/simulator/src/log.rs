@@ -22,16 +22,28 @@ pub(crate) struct Entry {
 /// What a request said and what became of it. What could not be read of it is `null`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Received {
+    /// The channel it came over.
+    pub(crate) channel: &'static str,
     /// The message's id; `null` when it was not accepted.
-    pub(crate) wamid: Option<String>,
+    pub(crate) message_id: Option<String>,
     /// The recipient as the request named it.
     pub(crate) to: Option<String>,
     /// The text.
     pub(crate) body: Option<String>,
-    /// `biz_opaque_callback_data`.
+    /// The URL of the file.
+    pub(crate) media: Option<String>,
+    /// What the sender wants echoed; of WhatsApp `biz_opaque_callback_data`.
     pub(crate) correlation: Option<String>,
     /// What was answered.
     pub(crate) answer: Answered,
+}
+
+impl Received {
+    /// A request over this channel of which nothing is known yet.
+    pub(crate) fn over(channel: &'static str) -> Self {
+        let answer = Answered { status: 200, code: None, dropped: false };
+        Self { channel, message_id: None, to: None, body: None, media: None, correlation: None, answer }
+    }
 }
 
 /// An answer.
@@ -107,11 +119,7 @@ mod tests {
     fn log_of(capacity: usize, entries: usize) -> Log {
         let log = Log::of_capacity(capacity);
         for _ in 0..entries {
-            let answer = Answered { status: 200, code: None, dropped: false };
-            log.append(
-                Timestamp::UNIX_EPOCH,
-                Received { wamid: None, to: None, body: None, correlation: None, answer },
-            );
+            log.append(Timestamp::UNIX_EPOCH, Received::over("whatsapp"));
         }
         log
     }

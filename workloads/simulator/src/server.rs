@@ -17,6 +17,7 @@ use crate::connection::{CuttableListener, Scissors};
 use crate::fault::Faults;
 use crate::log::Log;
 use crate::outbox::Place;
+use crate::telegram::{self, Chats};
 use crate::webhook::{Sender, WORKERS};
 use crate::whatsapp::status::Status;
 use crate::whatsapp::{GraphError, messages};
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) log: Log,
     pub(crate) faults: Faults,
+    pub(crate) chats: Chats,
     sender: Option<Arc<Sender>>,
 }
 
@@ -66,7 +68,7 @@ impl Simulator {
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let log = Log::of_capacity(config.log_capacity);
-        let shared = Arc::new(Shared { log, faults: Faults::default(), sender, config });
+        let shared = Arc::new(Shared { log, faults: Faults::default(), chats: Chats::default(), sender, config });
         Ok(Self { listener, address, shared })
     }
 
@@ -105,6 +107,7 @@ impl Simulator {
 fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/{version}/{phone_number_id}/messages", any(messages::handle))
+        .route("/{bot}/{method}", any(telegram::handle))
         .merge(admin::routes())
         .fallback(|uri: Uri| async move { GraphError::unknown_path(uri.path()) })
         .with_state(shared)

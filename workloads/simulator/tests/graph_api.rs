@@ -92,7 +92,7 @@ async fn a_wrong_body_gets_the_providers_error_and_no_webhooks(
     assert!(answer["error"]["message"].as_str().unwrap().starts_with(&format!("(#{code}) ")));
     assert!(answer["error"]["fbtrace_id"].is_string() && answer["error"]["type"] == "OAuthException");
     let log = simulator.log().await;
-    assert_eq!(log[0]["wamid"], Value::Null);
+    assert_eq!(log[0]["message_id"], Value::Null);
     assert_eq!(log[0]["answer"], json!({"status": 400, "code": code, "dropped": false}));
 }
 

@@ -22,8 +22,8 @@ async fn a_fault_for_two_requests_refuses_two() {
         answers.push(simulator.send(&text_to(TO, "hi")).await.0);
     }
     assert_eq!(answers, [503, 503, 200]);
-    let wamids: Vec<bool> = simulator.log().await.iter().map(|entry| entry["wamid"].is_string()).collect();
-    assert_eq!(wamids, [false, false, true]);
+    let taken: Vec<bool> = simulator.log().await.iter().map(|entry| entry["message_id"].is_string()).collect();
+    assert_eq!(taken, [false, false, true]);
 }
 
 #[rstest]
@@ -49,7 +49,7 @@ async fn a_message_can_be_accepted_although_the_answer_refuses_it() {
     simulator.set_fault(json!({"status": 500, "accept": true, "times": 1})).await;
     assert_eq!(simulator.send(&text_to(TO, "hi")).await.0, 500);
     let told = receiver.next().await;
-    assert_eq!(simulator.log().await[0]["wamid"], told["id"]);
+    assert_eq!(simulator.log().await[0]["message_id"], told["id"]);
 }
 
 #[rstest]
@@ -73,7 +73,7 @@ async fn a_dropped_answer_is_a_broken_connection_and_the_log_says_whether_it_was
         let log = simulator.log().await;
         assert_eq!(log.len(), 1, "no client sends it twice by itself: {log:?}");
         assert_eq!(log[0]["answer"]["dropped"], true);
-        assert_eq!(log[0]["wamid"].is_string(), accept);
+        assert_eq!(log[0]["message_id"].is_string(), accept);
         if accept {
             assert_eq!(receiver.next_names(3).await, ["sent", "delivered", "read"]);
         }
@@ -96,7 +96,7 @@ async fn a_caller_who_does_not_wait_for_a_delayed_answer_has_sent_its_message_al
     let call = simulator.client.post(simulator.messages_url()).bearer_auth(TOKEN).json(&text_to(TO, "hi"));
     let error = call.timeout(Duration::from_millis(300)).send().await.unwrap_err();
     assert!(error.is_timeout());
-    assert!(simulator.log().await[0]["wamid"].is_string());
+    assert!(simulator.log().await[0]["message_id"].is_string());
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn the_log_is_in_order_of_arrival_and_read_by_cursor() {
     let entry = &first["entries"][0];
     assert_eq!((&entry["kind"], &entry["to"]), (&json!("received"), &json!(TO)));
     assert_eq!(entry["correlation"], "correlation of message 0");
-    assert!(entry["at"].as_str().unwrap().ends_with('Z') && entry["wamid"].is_string());
+    assert!(entry["at"].as_str().unwrap().ends_with('Z') && entry["message_id"].is_string());
 
     simulator.delete("/log").await;
     assert!(simulator.log().await.is_empty());

@@ -7,9 +7,15 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use chat4all_channels::{Answer, Channel, ChannelConfig, Kind, Refusal, WebhookEvent, open, open_webhook_gate};
-use chat4all_message::{AcceptedMessage, Correlation, Delivery, DeliveryEvent, MessageId, WebhookRecord};
+use chat4all_channels::{
+    Answer, Cause, Channel, ChannelConfig, Kind, Refusal, Scope, Wait, WebhookEvent, open, open_webhook_gate,
+};
+use chat4all_message::{
+    AcceptedMessage, Correlation, Delivery, DeliveryEvent, Media, MediaKind, MessageId, WebhookRecord,
+};
+use chat4all_simulator::{Config, Secret, StandIns};
 use rstest::rstest;
 use serde_json::{Value, json};
 use support::*;
@@ -19,11 +25,28 @@ fn channel(simulator: &Running, token: &str, number_id: &str) -> Arc<dyn Channel
     std::fs::write(credentials.path().join("access-token"), token).unwrap();
     let config = ChannelConfig {
         connector: "wa".into(),
-        base_url: simulator.url.clone(),
+        base_url: Some(simulator.url.clone()),
         account: json!({"phoneNumberId": number_id}).to_string(),
         credentials_dir: credentials.path().into(),
     };
     open(chat4all_message::Channel::Whatsapp, &config).unwrap()
+}
+
+const BOT: &str = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw";
+
+async fn telegram() -> (Running, Arc<dyn Channel>) {
+    let stand_ins = StandIns { telegram_bot_token: Some(Secret::new(BOT)) };
+    let simulator = start(Config { stand_ins, ..config(None) }).await;
+    let credentials = tempfile::TempDir::new().unwrap();
+    std::fs::write(credentials.path().join("bot-token"), BOT).unwrap();
+    let config = ChannelConfig {
+        connector: "tg".into(),
+        base_url: Some(simulator.url.clone()),
+        account: "{}".into(),
+        credentials_dir: credentials.path().into(),
+    };
+    let channel = open(chat4all_message::Channel::Telegram, &config).unwrap();
+    (simulator, channel)
 }
 
 fn delivery(recipient: &str) -> Delivery {
@@ -35,15 +58,17 @@ fn delivery(recipient: &str) -> Delivery {
         recipient: Some(recipient.clone()),
         content: "Olá, seu pedido saiu".into(),
         file_id: None,
+        media: None,
+        reply_to: None,
     };
     Delivery::of(&message, recipient, "wa")
 }
 
 async fn call(simulator: &Running, channel: &dyn Channel, delivery: &Delivery) -> Answer {
     let request = channel.request(delivery).unwrap();
-    let response = simulator.client.execute(request.try_into().unwrap()).await.unwrap();
+    let response = simulator.client.execute(request.into_http().try_into().unwrap()).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
-    channel.classify(status, &headers, &response.bytes().await.unwrap())
+    channel.classify(delivery, status, &headers, &response.bytes().await.unwrap())
 }
 
 fn refusal(answer: Answer) -> Refusal {
@@ -107,4 +132,65 @@ async fn a_wrong_account_is_classified_as_such(#[case] token: &str, #[case] numb
     let simulator = silent().await;
     let channel = channel(&simulator, token, number_id);
     assert_eq!(refusal(call(&simulator, &*channel, &delivery("whatsapp:+5562998765432")).await).kind(), kind);
+}
+
+fn accepted(answer: Answer) -> String {
+    match answer {
+        Answer::Accepted { provider_id: Some(id) } => id,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn telegram_takes_texts_answers_and_files_and_numbers_them_in_their_chat() {
+    let (simulator, channel) = telegram().await;
+    let first = accepted(call(&simulator, &*channel, &delivery("telegram:133")).await);
+    assert_eq!(first, "133:1");
+    assert_eq!(accepted(call(&simulator, &*channel, &delivery("telegram:-1001234")).await), "-1001234:1");
+    for kind in MediaKind::ALL {
+        let media = Some(Media::at(kind, "https://files.example/a").unwrap());
+        let delivery = Delivery { media, reply_to: Some(first.clone()), ..delivery("telegram:133") };
+        accepted(call(&simulator, &*channel, &delivery).await);
+    }
+    let log = simulator.log().await;
+    assert_eq!((&log[5]["channel"], &log[5]["message_id"]), (&json!("telegram"), &json!("133:5")));
+    assert_eq!(log[5]["media"], "https://files.example/a");
+}
+
+#[tokio::test]
+async fn whatsapp_takes_files_by_link_and_answers() {
+    let simulator = silent().await;
+    let channel = channel(&simulator, TOKEN, NUMBER_ID);
+    let to = || delivery("whatsapp:+5562998765432");
+    let first = accepted(call(&simulator, &*channel, &to()).await);
+    for kind in MediaKind::ALL {
+        let media = Some(Media::at(kind, "https://files.example/a.pdf").unwrap());
+        let content = if kind == MediaKind::Audio { String::new() } else { "see".to_owned() };
+        let delivery = Delivery { media, content, reply_to: Some(first.clone()), ..to() };
+        accepted(call(&simulator, &*channel, &delivery).await);
+    }
+}
+
+#[rstest]
+#[case::down(json!({"status": 503}), Kind::Unavailable)]
+#[case::token(json!({"code": 401}), Kind::AccountNeedsAttention)]
+#[case::blocked(json!({"code": 403}), Kind::Permanent(Cause::ContactStopped))]
+#[case::nowhere(json!({"code": 400}), Kind::Permanent(Cause::RecipientUnreachable))]
+#[case::flood(
+    json!({"code": 429, "retryAfter": 30}),
+    Kind::Throttled { scope: Scope::Account, wait: Wait::of(Duration::from_secs(30)) }
+)]
+#[tokio::test]
+async fn telegrams_faults_are_classified(#[case] fault: Value, #[case] kind: Kind) {
+    let (simulator, channel) = telegram().await;
+    simulator.set_fault(fault).await;
+    assert_eq!(refusal(call(&simulator, &*channel, &delivery("telegram:133")).await).kind(), kind);
+}
+
+#[tokio::test]
+async fn telegrams_groups_move() {
+    let (simulator, channel) = telegram().await;
+    simulator.set_fault(json!({"code": 400, "migrateToChatId": -1001234})).await;
+    let answer = call(&simulator, &*channel, &delivery("telegram:-99")).await;
+    assert_eq!(answer, Answer::Moved { to: "telegram:-1001234".parse().unwrap() });
 }

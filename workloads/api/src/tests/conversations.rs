@@ -16,6 +16,8 @@ async fn stored(world: &World, content: &str) -> Delivery {
         recipient: Some("whatsapp:+5562998765432".parse().unwrap()),
         content: content.into(),
         file_id: None,
+        media: None,
+        reply_to: None,
     };
     let recipient = message.recipient.clone().unwrap();
     world.store.add_members(&message.conversation_id, &[message.sender.clone(), recipient.clone()]).await.unwrap();

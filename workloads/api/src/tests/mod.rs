@@ -1,6 +1,7 @@
 //! The API as its clients see it: requests through the whole router, on the in-memory store.
 
 mod accept;
+mod channels;
 mod conversations;
 mod idempotency;
 mod kafka;

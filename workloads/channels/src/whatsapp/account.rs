@@ -1,15 +1,14 @@
 //! The account: which number, which version of the API, which token. Read once at start.
 
-use chat4all_message::Channel;
+use chat4all_message::credentials::ACCESS_TOKEN;
 use http::{HeaderValue, Uri};
 use serde::Deserialize;
 
+use crate::base_url::BaseUrl;
 use crate::registry::{ChannelConfig, Error};
 use crate::secret::Secret;
 
-/// The file of the credentials Secret that holds the token.
-const ACCESS_TOKEN: &str = "access-token";
-const EXAMPLE_BASE_URL: &str = "https://graph.facebook.com";
+const USUAL_BASE_URL: &str = "https://graph.facebook.com";
 const EXAMPLE_ACCOUNT: &str = r#"{"phoneNumberId":"106540352242922","apiVersion":"v25.0"}"#;
 /// Source: provider-contracts, "WhatsApp Business Cloud API".
 const DEFAULT_VERSION: &str = "v25.0";
@@ -38,15 +37,12 @@ impl Account {
             .map_err(|error| Error::Account { why: error.to_string(), example: EXAMPLE_ACCOUNT })?;
         let phone_number_id = phone_number_id(fields.phone_number_id)?;
         let version = version(fields.api_version)?;
-        let messages_url = messages_url(&config.base_url, &version, &phone_number_id)?;
+        let messages_url = BaseUrl::of(config.base_url.as_deref(), USUAL_BASE_URL)?
+            .join(&format!("/{version}/{phone_number_id}/messages"))?;
         let token = Secret::read(&config.credentials_dir, ACCESS_TOKEN)?;
         let authorization = bearer(&token)
             .ok_or_else(|| Error::Unusable { path: config.credentials_dir.join(ACCESS_TOKEN), file: ACCESS_TOKEN })?;
         Ok(Self { connector: config.connector.clone(), phone_number_id, token, messages_url, authorization })
-    }
-
-    pub(super) fn channel(&self) -> Channel {
-        Channel::Whatsapp
     }
 }
 
@@ -77,23 +73,6 @@ fn version(given: Option<String>) -> Result<String, Error> {
             example: r#""v25.0""#,
         })
     }
-}
-
-fn messages_url(base_url: &str, version: &str, phone_number_id: &str) -> Result<Uri, Error> {
-    let wrong = |why: String| Error::BaseUrl { value: base_url.to_owned(), why, example: EXAMPLE_BASE_URL };
-    let base: Uri = base_url.parse().map_err(|error: http::uri::InvalidUri| wrong(error.to_string()))?;
-    if !matches!(base.scheme_str(), Some("http" | "https")) {
-        return Err(wrong("it does not begin with https:// or http://".to_owned()));
-    }
-    if base.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return Err(wrong("it holds a user name or password".to_owned()));
-    }
-    if base.query().is_some() {
-        return Err(wrong("it holds a query".to_owned()));
-    }
-    format!("{}/{version}/{phone_number_id}/messages", base_url.trim_end_matches('/'))
-        .parse()
-        .map_err(|error: http::uri::InvalidUri| wrong(error.to_string()))
 }
 
 fn bearer(token: &Secret) -> Option<HeaderValue> {

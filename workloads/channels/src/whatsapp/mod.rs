@@ -1,28 +1,44 @@
-//! WhatsApp Business Cloud API. Text messages and their statuses; knows one business phone number.
+//! WhatsApp Business Cloud API. Texts, files by link, and their statuses; knows one business phone number.
 //! Source: provider-contracts, "WhatsApp Business Cloud API".
 
 mod account;
 mod gate;
+mod inbound;
 mod refusal;
 mod request;
 mod response;
 mod webhook;
 
-use bytes::Bytes;
-use chat4all_message::{Delivery, WebhookRecord};
-use http::{HeaderMap, Request, StatusCode};
+use chat4all_message::{Channel as Kind, Delivery, MediaKind, WebhookRecord};
+use http::{HeaderMap, StatusCode};
 
 use crate::answer::Answer;
+use crate::capabilities::{Capabilities, MediaRule};
 use crate::channel::{Channel, Unsendable};
-use crate::limit::{Limit, Unit};
+use crate::limit::Limit;
+use crate::outgoing::Outgoing;
 use crate::registry::{ChannelConfig, Error};
 use crate::webhook::WebhookEvent;
 
 use account::Account;
 pub use gate::{Gate, handshake, verify_signature};
 
-/// Text in one message. Source: provider-contracts, "Limits".
-pub const TEXT_LIMIT: Limit = Limit { max: 4096, unit: Unit::Characters };
+const CAPTION: Option<Limit> = Some(Limit::characters(1024));
+
+/// What WhatsApp can carry. Source: provider-contracts, "WhatsApp Business Cloud API", limits.
+pub const CAPABILITIES: Capabilities = Capabilities {
+    channel: Kind::Whatsapp,
+    text: Limit::characters(4096),
+    media: &[
+        MediaRule { kind: MediaKind::Image, max_megabytes: 5, caption: CAPTION },
+        MediaRule { kind: MediaKind::Video, max_megabytes: 16, caption: CAPTION },
+        MediaRule { kind: MediaKind::Audio, max_megabytes: 16, caption: None },
+        MediaRule { kind: MediaKind::Document, max_megabytes: 100, caption: CAPTION },
+    ],
+    reply: true,
+    tells_delivered: true,
+    tells_read: true,
+};
 
 /// One business phone number.
 #[derive(Debug)]
@@ -38,15 +54,11 @@ impl Whatsapp {
 }
 
 impl Channel for Whatsapp {
-    fn text_limit(&self) -> Limit {
-        TEXT_LIMIT
-    }
-
-    fn request(&self, delivery: &Delivery) -> Result<Request<Bytes>, Unsendable> {
+    fn request(&self, delivery: &Delivery) -> Result<Outgoing, Unsendable> {
         request::of(&self.account, delivery)
     }
 
-    fn classify(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
+    fn classify(&self, _delivery: &Delivery, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
         response::classify(&self.account.token, status, headers, body)
     }
 

@@ -1,14 +1,12 @@
 //! A delivery as a request. Source: provider-contracts, "WhatsApp Business Cloud API".
 
-use bytes::Bytes;
-use chat4all_message::{Address, Correlation, Delivery};
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request};
+use chat4all_message::{Address, Correlation, Delivery, Media, MediaKind};
 use serde::Serialize;
 
-use super::TEXT_LIMIT;
+use super::CAPABILITIES;
 use super::account::Account;
 use crate::channel::Unsendable;
+use crate::outgoing::Outgoing;
 
 #[derive(Serialize)]
 struct Message<'a> {
@@ -17,8 +15,10 @@ struct Message<'a> {
     #[serde(flatten)]
     recipient: Recipient<'a>,
     biz_opaque_callback_data: Correlation,
-    r#type: &'static str,
-    text: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<Context<'a>>,
+    #[serde(flatten)]
+    content: Content<'a>,
 }
 
 /// The field names who receives it: a number, or a business-scoped user.
@@ -29,47 +29,70 @@ enum Recipient<'a> {
     Recipient(&'a str),
 }
 
+/// The message that is answered.
+#[derive(Serialize)]
+struct Context<'a> {
+    message_id: &'a str,
+}
+
+/// The field with the content has the name of its type.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
+enum Content<'a> {
+    Text { text: Text<'a> },
+    Image { image: File<'a> },
+    Video { video: File<'a> },
+    Audio { audio: File<'a> },
+    Document { document: File<'a> },
+}
+
 #[derive(Serialize)]
 struct Text<'a> {
     body: &'a str,
     preview_url: bool,
 }
 
-pub(super) fn of(account: &Account, delivery: &Delivery) -> Result<Request<Bytes>, Unsendable> {
+#[derive(Serialize)]
+struct File<'a> {
+    link: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    caption: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filename: Option<&'a str>,
+}
+
+pub(super) fn of(account: &Account, delivery: &Delivery) -> Result<Outgoing, Unsendable> {
+    let recipient = recipient(delivery)?;
+    CAPABILITIES.check(delivery.into())?;
     let message = Message {
         messaging_product: "whatsapp",
         recipient_type: "individual",
-        recipient: recipient(account, delivery)?,
+        recipient,
         biz_opaque_callback_data: Correlation::from(&delivery.reference),
-        r#type: "text",
-        text: text(account, delivery)?,
+        context: delivery.reply_to.as_deref().map(|message_id| Context { message_id }),
+        content: match &delivery.media {
+            None => Content::Text { text: Text { body: &delivery.content, preview_url: false } },
+            Some(media) => file(media, &delivery.content),
+        },
     };
-    let body = serde_json::to_vec(&message).expect("strings and a bool always serialize");
-    let mut request = Request::new(Bytes::from(body));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = account.messages_url.clone();
-    request.headers_mut().insert(AUTHORIZATION, account.authorization.clone());
-    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(request)
+    Ok(Outgoing::post_json(account.messages_url.clone(), &message).with("authorization", account.authorization.clone()))
 }
 
-fn recipient<'a>(account: &Account, delivery: &'a Delivery) -> Result<Recipient<'a>, Unsendable> {
+fn recipient(delivery: &Delivery) -> Result<Recipient<'_>, Unsendable> {
     match &delivery.recipient {
         Address::WhatsappNumber(digits) => Ok(Recipient::To(digits)),
         Address::WhatsappUser(id) => Ok(Recipient::Recipient(id)),
-        Address::Local(_) => {
-            Err(Unsendable::ForeignRecipient { recipient: delivery.recipient.clone(), channel: account.channel() })
-        }
+        other => Err(Unsendable::ForeignRecipient { recipient: other.clone(), channel: CAPABILITIES.channel }),
     }
 }
 
-fn text<'a>(account: &Account, delivery: &'a Delivery) -> Result<Text<'a>, Unsendable> {
-    if delivery.file_id.is_some() {
-        return Err(Unsendable::File { channel: account.channel() });
-    }
-    match TEXT_LIMIT.measure(&delivery.content) {
-        0 => Err(Unsendable::EmptyText),
-        size if size > TEXT_LIMIT.max => Err(Unsendable::TextTooLong { size, limit: TEXT_LIMIT }),
-        _ => Ok(Text { body: &delivery.content, preview_url: false }),
+/// The provider shows documents under their name and takes one for them alone.
+fn file<'a>(media: &'a Media, caption: &'a str) -> Content<'a> {
+    let file = |filename| File { link: &media.url, caption, filename };
+    match media.kind {
+        MediaKind::Image => Content::Image { image: file(None) },
+        MediaKind::Video => Content::Video { video: file(None) },
+        MediaKind::Audio => Content::Audio { audio: file(None) },
+        MediaKind::Document => Content::Document { document: file(media.filename()) },
     }
 }

@@ -4,12 +4,14 @@
 
 use std::collections::HashSet;
 
-use chat4all_message::{DeliveryEvent, ProviderRef, StatusUpdate, Subject, WebhookRecord};
+use chat4all_message::{DeliveryEvent, InboundMessage, ProviderRef, StatusUpdate, Subject, WebhookRecord};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::account::Account;
+use super::inbound;
 use super::refusal::ErrorObject;
+use crate::time::instant;
 use crate::webhook::WebhookEvent;
 
 pub(super) fn parse(account: &Account, record: &WebhookRecord) -> Vec<WebhookEvent> {
@@ -64,7 +66,7 @@ impl Reader<'_> {
             self.take(place, event);
         }
         for (place, message) in self.list(value, "messages", &place) {
-            let event = self.message(message);
+            let event = self.message(message, &value["contacts"]);
             self.take(place, event);
         }
         for (place, error) in self.list(value, "errors", &place) {
@@ -102,7 +104,7 @@ impl Reader<'_> {
             }
             other => return Err(Unread::ignore(format!("unknown status {other:?}"))),
         };
-        let at = timestamp(&status["timestamp"], self.received_at)?;
+        let at = instant(&status["timestamp"], self.received_at).map_err(Unread::Rejected)?;
         self.first_time(id, name)?;
         Ok(Read::Status(StatusUpdate {
             subject: Subject::Provider(ProviderRef {
@@ -121,14 +123,27 @@ impl Reader<'_> {
         DeliveryEvent::Failed { code, reason: error.text, effort: None, dead_lettered_at: None }
     }
 
-    fn message(&mut self, message: &Value) -> Result<Read, Unread> {
+    fn message(&mut self, message: &Value, contacts: &Value) -> Result<Read, Unread> {
         let id = text(message, "id").ok_or_else(|| Unread::reject("id is missing"))?;
-        if text(message, "from").or_else(|| text(message, "from_user_id")).is_none() {
-            return Err(Unread::reject("both from and from_user_id are missing"));
-        }
-        timestamp(&message["timestamp"], self.received_at)?;
+        let from = inbound::sender(message).map_err(Unread::Rejected)?;
+        let at = instant(&message["timestamp"], self.received_at).map_err(Unread::Rejected)?;
         self.first_time(id, "message")?;
-        Ok(Read::Message(format!("message {id}")))
+        if message.get("group_id").is_some() {
+            return Ok(Read::Other(format!("message {id} was written to a group")));
+        }
+        Ok(match inbound::content(message) {
+            Some((words, files)) => Read::Message(Box::new(InboundMessage {
+                event_id: id.to_owned(),
+                provider_id: id.to_owned(),
+                from,
+                name: inbound::name(message, contacts),
+                at,
+                text: words,
+                files,
+                reply_to: text(&message["context"], "id").map(str::to_owned),
+            })),
+            None => Read::Other(format!("message {id} of type {}", message["type"])),
+        })
     }
 
     fn first_time(&mut self, id: &str, what: &str) -> Result<(), Unread> {
@@ -142,7 +157,8 @@ impl Reader<'_> {
     fn take(&mut self, place: String, read: Result<Read, Unread>) {
         match read {
             Ok(Read::Status(update)) => self.events.push(WebhookEvent::Status(update)),
-            Ok(Read::Message(what)) => self.events.push(WebhookEvent::Unhandled { place, what }),
+            Ok(Read::Message(message)) => self.events.push(WebhookEvent::Message(message)),
+            Ok(Read::Other(what)) => self.events.push(WebhookEvent::Unhandled { place, what }),
             Err(Unread::Ignored(why)) => self.ignore(place, why),
             Err(Unread::Rejected(why)) => self.reject(place, why),
         }
@@ -159,7 +175,8 @@ impl Reader<'_> {
 
 enum Read {
     Status(StatusUpdate),
-    Message(String),
+    Message(Box<InboundMessage>),
+    Other(String),
 }
 
 enum Unread {
@@ -180,24 +197,4 @@ impl Unread {
 /// A text that is there and not empty.
 fn text<'v>(parent: &'v Value, name: &str) -> Option<&'v str> {
     parent[name].as_str().filter(|text| !text.is_empty())
-}
-
-/// From here on a number of time means milliseconds: as seconds it would lie in the year 5138, as
-/// milliseconds it lies in 1973, before there was anything to tell.
-const FIRST_MILLIS: i64 = 100_000_000_000;
-
-/// Unix time in seconds or milliseconds, as a number or as text; the time of arrival where there is none.
-fn timestamp(value: &Value, received_at: Timestamp) -> Result<Timestamp, Unread> {
-    let number = match value {
-        Value::Null => return Ok(received_at),
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    };
-    let at = match number {
-        Some(seconds @ 1..FIRST_MILLIS) => Timestamp::from_second(seconds).ok(),
-        Some(millis @ FIRST_MILLIS..) => Timestamp::from_millisecond(millis).ok(),
-        Some(_) | None => None,
-    };
-    at.ok_or_else(|| Unread::reject(format!("timestamp {value} is no Unix time in seconds or milliseconds")))
 }

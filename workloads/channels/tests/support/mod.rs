@@ -1,4 +1,4 @@
-//! A WhatsApp channel as a connector opens it, and short ways to ask it things.
+//! Channels as a connector opens them, and short ways to ask them things; without a name it is WhatsApp.
 
 #![allow(dead_code, clippy::unwrap_used)]
 
@@ -8,9 +8,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chat4all_channels::{Answer, Channel, ChannelConfig, Error, Refusal, WebhookEvent};
-use chat4all_message::{AcceptedMessage, Delivery, MessageId, StatusUpdate, WebhookRecord};
+use chat4all_message::{
+    AcceptedMessage, Channel as Kind, Delivery, InboundMessage, Media, MediaKind, MessageId, StatusUpdate,
+    WebhookRecord,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
+use serde_json::Value;
 use tempfile::TempDir;
 
 pub const TOKEN: &str = "EAAG-secret-token-of-the-test";
@@ -26,13 +30,23 @@ pub fn secrets(files: &[(&str, &str)]) -> TempDir {
 }
 
 pub fn open(base_url: &str, account: &str, credentials: &Path) -> Result<Arc<dyn Channel>, Error> {
+    open_kind(Kind::Whatsapp, Some(base_url), account, credentials)
+}
+
+/// A channel as the connector `wa` opens it.
+pub fn open_kind(
+    kind: Kind,
+    base_url: Option<&str>,
+    account: &str,
+    credentials: &Path,
+) -> Result<Arc<dyn Channel>, Error> {
     let config = ChannelConfig {
         connector: "wa".into(),
-        base_url: base_url.into(),
+        base_url: base_url.map(str::to_owned),
         account: account.into(),
         credentials_dir: credentials.into(),
     };
-    chat4all_channels::open(chat4all_message::Channel::Whatsapp, &config)
+    chat4all_channels::open(kind, &config)
 }
 
 pub fn whatsapp() -> Arc<dyn Channel> {
@@ -49,8 +63,27 @@ pub fn delivery(recipient: &str, content: &str) -> Delivery {
         recipient: Some(recipient.clone()),
         content: content.into(),
         file_id: None,
+        media: None,
+        reply_to: None,
     };
     Delivery::of(&message, recipient, "wa")
+}
+
+/// The same with a file.
+pub fn with_media(mut delivery: Delivery, kind: MediaKind, url: &str) -> Delivery {
+    delivery.media = Some(Media::at(kind, url).unwrap());
+    delivery
+}
+
+/// The same as an answer to this message.
+pub fn answering(mut delivery: Delivery, reply_to: &str) -> Delivery {
+    delivery.reply_to = Some(reply_to.into());
+    delivery
+}
+
+/// The body of the request that carries a delivery.
+pub fn body_of(channel: &dyn Channel, delivery: &Delivery) -> Value {
+    serde_json::from_slice(channel.request(delivery).unwrap().body()).unwrap()
 }
 
 pub fn answer(status: u16, body: &str) -> Answer {
@@ -58,11 +91,16 @@ pub fn answer(status: u16, body: &str) -> Answer {
 }
 
 pub fn answer_with(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
+    answer_of(&*whatsapp(), "whatsapp:+5562998765432", status, headers, body)
+}
+
+/// What a channel makes of an answer to a message for this recipient.
+pub fn answer_of(channel: &dyn Channel, recipient: &str, status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
     let headers: HeaderMap = headers
         .iter()
         .map(|(name, value)| (HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap()))
         .collect();
-    whatsapp().classify(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes())
+    channel.classify(&delivery(recipient, "hi"), StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes())
 }
 
 pub fn refusal(status: u16, body: &str) -> Refusal {
@@ -70,9 +108,13 @@ pub fn refusal(status: u16, body: &str) -> Refusal {
 }
 
 pub fn refusal_with(status: u16, headers: &[(&str, &str)], body: &str) -> Refusal {
-    match answer_with(status, headers, body) {
+    refused(answer_with(status, headers, body))
+}
+
+pub fn refused(answer: Answer) -> Refusal {
+    match answer {
         Answer::Refused(refusal) => refusal,
-        accepted => panic!("{status} {body} was taken for {accepted:?}"),
+        other => panic!("not refused: {other:?}"),
     }
 }
 
@@ -87,7 +129,23 @@ pub fn received_at() -> Timestamp {
 }
 
 pub fn parse(body: impl Into<Bytes>) -> Vec<WebhookEvent> {
-    whatsapp().parse_webhook(&WebhookRecord { received_at: received_at(), headers: BTreeMap::new(), body: body.into() })
+    parse_with(&*whatsapp(), body)
+}
+
+/// What a channel reads out of a webhook.
+pub fn parse_with(channel: &dyn Channel, body: impl Into<Bytes>) -> Vec<WebhookEvent> {
+    channel.parse_webhook(&WebhookRecord { received_at: received_at(), headers: BTreeMap::new(), body: body.into() })
+}
+
+/// The messages among the events.
+pub fn messages(events: &[WebhookEvent]) -> Vec<&InboundMessage> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            WebhookEvent::Message(message) => Some(&**message),
+            _ => None,
+        })
+        .collect()
 }
 
 /// A webhook of our number whose value has these fields.

@@ -64,7 +64,7 @@ pub async fn run(args: Dev) -> Result<(), Box<dyn Error>> {
         Channel::Whatsapp,
         &ChannelConfig {
             connector: CONNECTOR.into(),
-            base_url: format!("http://{}", args.simulator_listen),
+            base_url: Some(format!("http://{}", args.simulator_listen)),
             account: format!(r#"{{"phoneNumberId":"{PHONE_NUMBER_ID}"}}"#),
             credentials_dir: secrets.credentials(),
         },

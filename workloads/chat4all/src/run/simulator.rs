@@ -4,7 +4,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use chat4all_simulator::{Config, Secret};
+use chat4all_simulator::{Config, Secret, StandIns};
 
 use crate::args::Simulator;
 use crate::signals;
@@ -13,6 +13,7 @@ use crate::signals;
 const GRACE: Duration = Duration::from_secs(5);
 
 pub async fn run(args: Simulator) -> Result<(), Box<dyn Error>> {
+    let stand_ins = StandIns { telegram_bot_token: args.simulator_telegram_bot_token.map(Secret::new) };
     let config = config(
         args.simulator_listen,
         args.simulator_phone_number_id,
@@ -21,11 +22,11 @@ pub async fn run(args: Simulator) -> Result<(), Box<dyn Error>> {
         args.simulator_webhook_url,
     );
     let shutdown = signals::shutdown(GRACE)?;
-    chat4all_simulator::run(config, shutdown).await?;
+    chat4all_simulator::run(Config { stand_ins, ..config }, shutdown).await?;
     Ok(())
 }
 
-/// The usual settings with these.
+/// The usual settings with these, and WhatsApp alone.
 pub fn config(
     listen: SocketAddr,
     phone_number_id: String,
@@ -43,5 +44,6 @@ pub fn config(
         webhook_patience: Config::WEBHOOK_PATIENCE,
         webhook_capacity: Config::WEBHOOK_CAPACITY,
         log_capacity: Config::LOG_CAPACITY,
+        stand_ins: StandIns::default(),
     }
 }

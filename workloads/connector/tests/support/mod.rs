@@ -92,7 +92,7 @@ impl Place<'_> {
         };
         let channel = ChannelConfig {
             connector: MAIN.into(),
-            base_url: self.provider.url.clone(),
+            base_url: Some(self.provider.url.clone()),
             account: format!(r#"{{"phoneNumberId":"{NUMBER_ID}"}}"#),
             credentials_dir: self.credentials.path().into(),
         };
@@ -177,6 +177,8 @@ pub fn delivery(number: usize, content: &str) -> Delivery {
         recipient: Some(recipient.clone()),
         content: content.into(),
         file_id: None,
+        media: None,
+        reply_to: None,
     };
     Delivery::of(&message, recipient, MAIN)
 }

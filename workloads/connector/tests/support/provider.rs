@@ -21,7 +21,7 @@ pub struct Provider {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Call {
     /// What the message is called; absent when it was not taken.
-    pub wamid: Option<String>,
+    pub message_id: Option<String>,
     pub to: String,
     pub body: String,
     pub correlation: String,
@@ -40,6 +40,7 @@ impl Provider {
             webhook_patience: Config::WEBHOOK_PATIENCE,
             webhook_capacity: Config::WEBHOOK_CAPACITY,
             log_capacity: Config::LOG_CAPACITY,
+            stand_ins: Default::default(),
         };
         let simulator = Simulator::bind(config).await.unwrap();
         let url = format!("http://{}", simulator.address());
@@ -71,6 +72,6 @@ impl Provider {
 
     /// The messages that the provider took, in its order.
     pub async fn taken(&self) -> Vec<Call> {
-        self.calls().await.into_iter().filter(|call| call.wamid.is_some()).collect()
+        self.calls().await.into_iter().filter(|call| call.message_id.is_some()).collect()
     }
 }

@@ -8,6 +8,8 @@ use super::error::GraphError;
 
 /// The longest text, in characters.
 const LONGEST_TEXT: usize = 4096;
+/// The longest caption, in characters.
+const LONGEST_CAPTION: usize = 1024;
 /// The longest `biz_opaque_callback_data`, in characters. Source: Cloud API reference, Messages.
 const LONGEST_CALLBACK_DATA: usize = 512;
 
@@ -39,9 +41,14 @@ impl Recipient {
 /// Reads a request's body.
 pub(crate) fn check(body: &Value) -> Result<Message, GraphError> {
     let fields = body.as_object().ok_or_else(|| GraphError::parameter("The request body must be a JSON object."))?;
-    const KNOWN: [&str; 7] =
-        ["messaging_product", "recipient_type", "to", "recipient", "biz_opaque_callback_data", "type", "text"];
-    only(fields, &KNOWN, "the request")?;
+    let kind = match required(fields, "type")?.as_str() {
+        Some(kind @ ("text" | "image" | "video" | "audio" | "document")) => kind,
+        Some(other) => return Err(GraphError::message_type(other)),
+        None => return Err(GraphError::value("type must be a string.")),
+    };
+    const ENVELOPE: [&str; 7] =
+        ["messaging_product", "recipient_type", "to", "recipient", "biz_opaque_callback_data", "context", "type"];
+    only(fields, &[&ENVELOPE[..], &[kind]].concat(), "the request")?;
     match required(fields, "messaging_product")?.as_str() {
         Some("whatsapp") => {}
         _ => return Err(GraphError::parameter("Param messaging_product must be one of {WHATSAPP}.")),
@@ -51,12 +58,39 @@ pub(crate) fn check(body: &Value) -> Result<Message, GraphError> {
         _ => return Err(GraphError::value("recipient_type must be individual.")),
     }
     let to = recipient(fields)?;
-    match required(fields, "type")?.as_str() {
-        Some("text") => {}
-        Some(other) => return Err(GraphError::message_type(other)),
-        None => return Err(GraphError::value("type must be a string.")),
+    context(fields)?;
+    let content = required(fields, kind)?;
+    let body = if kind == "text" { text(content)? } else { file(kind, content)? };
+    Ok(Message { to, body, correlation: correlation(fields)? })
+}
+
+fn context(fields: &Map<String, Value>) -> Result<(), GraphError> {
+    let Some(context) = fields.get("context") else { return Ok(()) };
+    match context["message_id"].as_str() {
+        Some(id) if id.starts_with("wamid.") => Ok(()),
+        _ => Err(GraphError::value("context.message_id must be the id of a message.")),
     }
-    Ok(Message { to, body: text(required(fields, "text")?)?, correlation: correlation(fields)? })
+}
+
+/// A file by link; gives its caption.
+fn file(kind: &str, file: &Value) -> Result<String, GraphError> {
+    let fields =
+        file.as_object().ok_or_else(|| GraphError::parameter(format!("Param {kind} must be a JSON object.")))?;
+    let known: &[&str] = match kind {
+        "audio" => &["link"],
+        "document" => &["link", "caption", "filename"],
+        _ => &["link", "caption"],
+    };
+    only(fields, known, kind)?;
+    let link = required(fields, "link")?.as_str().unwrap_or_default();
+    if !(link.starts_with("https://") || link.starts_with("http://")) {
+        return Err(GraphError::value(format!("{kind}.link must be an http or https URL.")));
+    }
+    match fields.get("caption").map(Value::as_str) {
+        None => Ok(String::new()),
+        Some(Some(caption)) if (1..=LONGEST_CAPTION).contains(&caption.chars().count()) => Ok(caption.to_owned()),
+        Some(_) => Err(GraphError::parameter(format!("Param {kind}['caption'] must be 1 to 1024 characters long."))),
+    }
 }
 
 fn recipient(fields: &Map<String, Value>) -> Result<Recipient, GraphError> {

@@ -57,8 +57,9 @@ impl GraphError {
 
     /// A type of message that this simulator (or the provider) does not know.
     pub(crate) fn message_type(name: &str) -> Self {
-        Self::of_code(131051)
-            .with_details(format!("Message type {name:?} is not supported; this simulator takes text."))
+        Self::of_code(131051).with_details(format!(
+            "Message type {name:?} is not supported; this simulator takes text and files by link."
+        ))
     }
 
     /// The token is missing or wrong.

@@ -167,11 +167,14 @@ impl IntoResponse for Answer {
 /// What the log says of a request, as far as it can be read.
 fn received(json: &Value, wamid: Option<String>, answer: Answered) -> Received {
     let text = |value: &Value| value.as_str().map(str::to_owned);
+    let file = &json[json["type"].as_str().unwrap_or_default()];
     Received {
-        wamid,
+        message_id: wamid,
         to: text(&json["to"]).or_else(|| text(&json["recipient"])),
-        body: text(&json["text"]["body"]),
+        body: text(&json["text"]["body"]).or_else(|| text(&file["caption"])),
+        media: text(&file["link"]),
         correlation: text(&json["biz_opaque_callback_data"]),
         answer,
+        ..Received::over("whatsapp")
     }
 }

@@ -43,6 +43,7 @@ pub fn config(webhook_url: Option<String>) -> Config {
         webhook_patience: Config::WEBHOOK_PATIENCE,
         webhook_capacity: Config::WEBHOOK_CAPACITY,
         log_capacity: Config::LOG_CAPACITY,
+        stand_ins: Default::default(),
     }
 }
 

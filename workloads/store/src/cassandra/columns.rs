@@ -1,7 +1,7 @@
 //! How values stand in columns: instants as milliseconds, days as `date`, and the answer to a
 //! conditional write.
 
-use chat4all_message::{ConversationId, MessageId};
+use chat4all_message::{ConversationId, Media, MessageId};
 use jiff::Timestamp;
 use scylla::value::{CqlDate, CqlTimestamp, CqlValue, Row};
 use uuid::Uuid;
@@ -94,6 +94,11 @@ pub(super) fn message_id(value: Uuid) -> Result<MessageId, Unexpected> {
 
 pub(super) fn conversation_id(value: String) -> Result<ConversationId, Unexpected> {
     value.clone().try_into().map_err(|_| Unexpected::new("conversation_id", value))
+}
+
+/// A file is one value, since nobody asks for a part of it.
+pub(super) fn media(value: &str) -> Result<Media, Unexpected> {
+    serde_json::from_str(value).map_err(|_| Unexpected::new("media", value))
 }
 
 /// Counters are small and never negative.

@@ -13,7 +13,7 @@ use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlDate, CqlTimestamp};
 use uuid::Uuid;
 
-use super::columns::{Bucket, Position, Unexpected, count, key, maybe_instant, message_id};
+use super::columns::{self, Bucket, Position, Unexpected, count, key, maybe_instant, message_id};
 use super::{CONCURRENCY, Cassandra};
 use crate::{Conversations, Cursor, Error, Page, PageRequest, Result, StoredDelivery, StoredMessage};
 
@@ -36,8 +36,10 @@ impl Conversations for Cassandra {
         let (conversation, bucket, created_at, id) = key(&message.conversation_id, message.message_id);
         let row = async {
             let (sender, recipient) = (message.sender.to_string(), message.recipient.as_ref().map(Address::to_string));
-            let text = (&message.content, &message.file_id);
-            let values = (conversation, bucket, created_at, id, sender, recipient, text.0, text.1);
+            let media = message.media.as_ref().map(|media| serde_json::to_string(media).expect("two strings"));
+            let (text, file) = (&message.content, &message.file_id);
+            let values =
+                (conversation, bucket, created_at, id, sender, recipient, text, file, media, &message.reply_to);
             self.execute(action, &self.statements.put_message, values).await.map(drop)
         };
         let delivery = |delivery: &Delivery| {
@@ -211,6 +213,8 @@ struct MessageRow {
     recipient: Option<String>,
     content: String,
     file_id: Option<String>,
+    media: Option<String>,
+    reply_to: Option<String>,
 }
 
 impl MessageRow {
@@ -222,6 +226,8 @@ impl MessageRow {
             recipient: self.recipient.map(|recipient| address("recipient", &recipient)).transpose()?,
             content: self.content,
             file_id: self.file_id,
+            media: self.media.map(|media| columns::media(&media)).transpose()?,
+            reply_to: self.reply_to,
         })
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Migration {
 }
 
 /// The version that this program works with.
-pub(super) const LATEST: i32 = 1;
+pub(super) const LATEST: i32 = 2;
 
 pub(super) const VERSIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (
     part text, version int, applied_at timestamp,
@@ -33,15 +33,16 @@ pub(super) fn lock_table(id: uuid::Uuid) -> String {
     format!("CREATE TABLE IF NOT EXISTS schema_lock (part text PRIMARY KEY, owner uuid) WITH id = '{id}'")
 }
 
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    statements: &[
-        "CREATE TABLE IF NOT EXISTS messages (
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        statements: &[
+            "CREATE TABLE IF NOT EXISTS messages (
             conversation_id text, bucket date, created_at timestamp, message_id uuid,
             sender text, recipient text, content text, file_id text,
             PRIMARY KEY ((conversation_id, bucket), created_at, message_id)
         ) WITH CLUSTERING ORDER BY (created_at DESC, message_id DESC)",
-        "CREATE TABLE IF NOT EXISTS deliveries (
+            "CREATE TABLE IF NOT EXISTS deliveries (
             conversation_id text, bucket date, created_at timestamp, message_id uuid, delivery_id uuid,
             recipient text, connector text,
             sent_at timestamp, delivered_at timestamp, read_at timestamp, failed_at timestamp,
@@ -49,35 +50,37 @@ pub(super) const MIGRATIONS: &[Migration] = &[Migration {
             provider_id text, attempts int, unknown_outcomes int,
             PRIMARY KEY ((conversation_id, bucket), created_at, message_id, delivery_id)
         ) WITH CLUSTERING ORDER BY (created_at DESC, message_id DESC, delivery_id ASC)",
-        "CREATE TABLE IF NOT EXISTS conversation_buckets (
+            "CREATE TABLE IF NOT EXISTS conversation_buckets (
             conversation_id text, bucket date,
             PRIMARY KEY (conversation_id, bucket)
         ) WITH CLUSTERING ORDER BY (bucket DESC)",
-        "CREATE TABLE IF NOT EXISTS conversation_members (
+            "CREATE TABLE IF NOT EXISTS conversation_members (
             conversation_id text, member text,
             PRIMARY KEY (conversation_id, member)
         )",
-        "CREATE TABLE IF NOT EXISTS provider_ids (
+            "CREATE TABLE IF NOT EXISTS provider_ids (
             connector text, provider_id text,
             conversation_id text, message_id uuid, delivery_id uuid,
             PRIMARY KEY ((connector, provider_id))
         )",
-        // The whole event is part of the key: distinct ones are all kept, a repeated one is the same row.
-        "CREATE TABLE IF NOT EXISTS held_statuses (
+            // The whole event is part of the key: distinct ones are all kept, a repeated one is the same row.
+            "CREATE TABLE IF NOT EXISTS held_statuses (
             connector text, provider_id text, at timestamp, event text,
             PRIMARY KEY ((connector, provider_id), at, event)
         )",
-        "CREATE TABLE IF NOT EXISTS ledger (
+            "CREATE TABLE IF NOT EXISTS ledger (
             delivery_id uuid PRIMARY KEY,
             attempts int, unknown_outcomes int, attempt text, at timestamp,
             provider_id text, not_before timestamp, code text, reason text
         )",
-        "CREATE TABLE IF NOT EXISTS idempotency_keys (
+            "CREATE TABLE IF NOT EXISTS idempotency_keys (
             username text, key text, fingerprint blob, message_id uuid, since timestamp, state text,
             PRIMARY KEY ((username, key))
         )",
-    ],
-}];
+        ],
+    },
+    Migration { version: 2, statements: &["ALTER TABLE messages ADD IF NOT EXISTS (media text, reply_to text)"] },
+];
 
 #[cfg(test)]
 mod tests {

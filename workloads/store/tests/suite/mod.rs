@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use chat4all_message::{
-    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryRef, DeliveryTimes, Effort, MessageId,
-    ProviderRef, Status,
+    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryRef, DeliveryTimes, Effort, Media,
+    MediaKind, MessageId, ProviderRef, Status,
 };
 use chat4all_store::{
     Attempt, Claim, ClaimState, Cursor, HeldStatus, LedgerEntry, Outcome, PageRequest, RequestKey, Store,
@@ -75,6 +75,8 @@ fn message(conversation: &ConversationId, at: Timestamp) -> AcceptedMessage {
         recipient: Some(recipient()),
         content: format!("olá, {message_id}"),
         file_id: None,
+        media: None,
+        reply_to: None,
     }
 }
 
@@ -143,6 +145,8 @@ pub async fn a_page_shows_the_newest_messages_first_with_all_that_was_accepted(s
     let newer = AcceptedMessage {
         recipient: None,
         file_id: Some("file-7".into()),
+        media: Some(Media::at(MediaKind::Image, "https://files.example/a.png").unwrap()),
+        reply_to: Some("wamid.7".into()),
         ..message(&conversation, at("2026-11-25T10:00:01Z"))
     };
     put(store, &older).await;

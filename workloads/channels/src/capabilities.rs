@@ -1,0 +1,95 @@
+//! What each channel can carry, as data: the API refuses by it, the channels check by it, and clients
+//! and the documentation are shown it. What a channel cannot carry is refused, never cut.
+
+use chat4all_message::{Channel as Kind, Delivery, Media, MediaKind};
+
+use crate::channel::Unsendable;
+use crate::limit::Limit;
+
+/// What one channel can carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The channel.
+    pub channel: Kind,
+    /// The longest text of one message.
+    pub text: Limit,
+    /// The files it takes by URL.
+    pub media: &'static [MediaRule],
+    /// Whether a message can answer another one visibly.
+    pub reply: bool,
+    /// Whether the provider tells that a message arrived.
+    pub tells_delivered: bool,
+    /// Whether the provider tells that a message was read.
+    pub tells_read: bool,
+}
+
+/// What a channel takes of one kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MediaRule {
+    /// The kind.
+    pub kind: MediaKind,
+    /// The largest file, in megabytes. The provider checks it when it fetches the file.
+    pub max_megabytes: u32,
+    /// The longest text in the same message; `None` where there can be none.
+    pub caption: Option<Limit>,
+}
+
+/// What somebody wants to have carried.
+#[derive(Debug, Clone, Copy)]
+pub struct Load<'a> {
+    /// The text; may be empty where there is media.
+    pub content: &'a str,
+    /// A file by URL.
+    pub media: Option<&'a Media>,
+    /// A file by an id of ours.
+    pub file_id: Option<&'a str>,
+    /// The provider's id of the message that is answered.
+    pub reply_to: Option<&'a str>,
+}
+
+impl<'a> From<&'a Delivery> for Load<'a> {
+    fn from(delivery: &'a Delivery) -> Self {
+        Self {
+            content: &delivery.content,
+            media: delivery.media.as_ref(),
+            file_id: delivery.file_id.as_deref(),
+            reply_to: delivery.reply_to.as_deref(),
+        }
+    }
+}
+
+impl Capabilities {
+    /// Whether one message of the channel can carry this.
+    pub fn check(&self, load: Load<'_>) -> Result<(), Unsendable> {
+        let channel = self.channel;
+        if load.file_id.is_some() {
+            return Err(Unsendable::File { channel });
+        }
+        if load.reply_to.is_some() && !self.reply {
+            return Err(Unsendable::Reply { channel });
+        }
+        let Some(media) = load.media else {
+            return if load.content.is_empty() { Err(Unsendable::EmptyText) } else { self.text(load.content) };
+        };
+        let rule = self.rule(media.kind).ok_or(Unsendable::Media { channel, kind: media.kind })?;
+        match rule.caption {
+            _ if load.content.is_empty() => Ok(()),
+            None => Err(Unsendable::Caption { channel, kind: media.kind }),
+            Some(limit) if limit.allows(load.content) => Ok(()),
+            Some(limit) => {
+                Err(Unsendable::CaptionTooLong { channel, size: limit.measure(load.content), limit, kind: media.kind })
+            }
+        }
+    }
+
+    fn text(&self, content: &str) -> Result<(), Unsendable> {
+        if self.text.allows(content) {
+            return Ok(());
+        }
+        Err(Unsendable::TextTooLong { channel: self.channel, size: self.text.measure(content), limit: self.text })
+    }
+
+    fn rule(&self, kind: MediaKind) -> Option<&MediaRule> {
+        self.media.iter().find(|rule| rule.kind == kind)
+    }
+}
