@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat4all_e2e::kube::{ready, rolled_out, shows};
+use chat4all_e2e::kube::{because, ready, rolled_out, shows};
 
 use crate::context::{Context, Outcome};
 use crate::story::{Duplicates, Story, Watched};
@@ -29,6 +29,8 @@ pub async fn case(context: Arc<Context>) -> Outcome {
     for condition in CONDITIONS {
         sample.resource.until(shows(condition, "True", ""), Duration::from_secs(10)).await?;
     }
+    // The lag is shown with it, after the first looks at Kafka.
+    sample.resource.until(because("RouterScaling", &["Off"]), Duration::from_secs(60)).await?;
     for workload in [&sample.routers, &sample.connectors] {
         workload.deployment.until(rolled_out(), Duration::from_secs(60)).await?;
     }
