@@ -15,7 +15,7 @@ mod workload;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-pub use connector::{Account, CircuitBreaker, Connector, OnUnknownOutcome, Retry};
+pub use connector::{Account, CircuitBreaker, Connector, Endpoint, OnUnknownOutcome, Retry};
 pub use crd::{chart_template, manifest};
 pub use engines::{Kafka, Store};
 pub use status::{Chat4AllClusterStatus, ConnectorStatus, RouterStatus};

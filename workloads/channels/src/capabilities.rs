@@ -28,8 +28,9 @@ pub struct Capabilities {
 pub struct MediaRule {
     /// The kind.
     pub kind: MediaKind,
-    /// The largest file, in megabytes. The provider checks it when it fetches the file.
-    pub max_megabytes: u32,
+    /// The largest file, in megabytes, which the provider checks when it fetches the file; `None`
+    /// where nobody fetches it.
+    pub max_megabytes: Option<u32>,
     /// The longest text in the same message; `None` where there can be none.
     pub caption: Option<Limit>,
 }

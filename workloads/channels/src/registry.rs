@@ -1,5 +1,6 @@
 //! The channels there are: one line for each in every function.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use chat4all_message::Channel as Kind;
 use crate::capabilities::Capabilities;
 use crate::channel::Channel;
 use crate::webhook::WebhookGate;
-use crate::{telegram, whatsapp};
+use crate::{standard_webhook, telegram, whatsapp};
 
 /// What a connector was given to reach its provider.
 #[derive(Debug, Clone)]
@@ -62,7 +63,7 @@ pub enum Error {
         /// Its path.
         path: PathBuf,
         /// The Secret's key.
-        file: &'static str,
+        file: Cow<'static, str>,
         /// Why.
         #[source]
         source: std::io::Error,
@@ -73,7 +74,7 @@ pub enum Error {
         /// Its path.
         path: PathBuf,
         /// The Secret's key.
-        file: &'static str,
+        file: Cow<'static, str>,
     },
     /// A credential holds characters that cannot stand in a request.
     #[error("credential file {} holds characters that no {file} has; set key {file} of the credentials Secret anew", path.display())]
@@ -81,7 +82,7 @@ pub enum Error {
         /// Its path.
         path: PathBuf,
         /// The Secret's key.
-        file: &'static str,
+        file: Cow<'static, str>,
     },
 }
 
@@ -90,6 +91,7 @@ pub fn open(kind: Kind, config: &ChannelConfig) -> Result<Arc<dyn Channel>, Erro
     Ok(match kind {
         Kind::Whatsapp => Arc::new(whatsapp::Whatsapp::open(config)?),
         Kind::Telegram => Arc::new(telegram::Telegram::open(config)?),
+        Kind::Webhook => Arc::new(standard_webhook::StandardWebhook::open(config)?),
     })
 }
 
@@ -99,6 +101,7 @@ pub fn open_webhook_gate(kind: Kind, secrets: &Path) -> Result<Arc<dyn WebhookGa
     Ok(match kind {
         Kind::Whatsapp => Arc::new(whatsapp::Gate::open(secrets)?),
         Kind::Telegram => Arc::new(telegram::Gate::open(secrets)?),
+        Kind::Webhook => Arc::new(standard_webhook::Gate),
     })
 }
 
@@ -107,5 +110,6 @@ pub fn capabilities(kind: Kind) -> &'static Capabilities {
     match kind {
         Kind::Whatsapp => &whatsapp::CAPABILITIES,
         Kind::Telegram => &telegram::CAPABILITIES,
+        Kind::Webhook => &standard_webhook::CAPABILITIES,
     }
 }

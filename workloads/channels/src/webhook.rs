@@ -31,6 +31,9 @@ pub enum Forged {
     /// There is no signature.
     #[error("header {0} is missing")]
     Missing(&'static str),
+    /// Nothing comes in over this channel.
+    #[error("nothing comes in over this connector")]
+    Shut,
     /// It does not have the form of one.
     #[error("header {0} is malformed")]
     Malformed(&'static str),

@@ -231,6 +231,9 @@ pub struct Simulator {
     /// The token of the Telegram bot that there is; none when left out.
     #[arg(long, env = "SIMULATOR_TELEGRAM_BOT_TOKEN", hide_env_values = true)]
     pub simulator_telegram_bot_token: Option<String>,
+    /// whsec_<base64>, with which webhooks to the endpoints at /hooks/<name> are signed; none when left out.
+    #[arg(long, env = "SIMULATOR_WEBHOOK_SECRET", hide_env_values = true)]
+    pub simulator_webhook_secret: Option<String>,
 }
 
 /// `chat4all dev`.

@@ -14,17 +14,20 @@ pub enum Channel {
     Whatsapp,
     /// Telegram Bot API.
     Telegram,
+    /// Signed webhooks to endpoints of others.
+    Webhook,
 }
 
 impl Channel {
     /// Every channel, in the order of the documentation.
-    pub const ALL: [Channel; 2] = [Channel::Whatsapp, Channel::Telegram];
+    pub const ALL: [Channel; 3] = [Channel::Whatsapp, Channel::Telegram, Channel::Webhook];
 
     /// The channel's name, as it stands in addresses and in the resource.
     pub fn name(self) -> &'static str {
         match self {
             Channel::Whatsapp => "whatsapp",
             Channel::Telegram => "telegram",
+            Channel::Webhook => "webhook",
         }
     }
 }
@@ -54,6 +57,8 @@ pub enum Address {
     WhatsappUser(String),
     /// A Telegram chat id: positive for a person, negative for a group.
     Telegram(i64),
+    /// The name of a configured endpoint.
+    Webhook(String),
 }
 
 /// The text is no address; says which form was expected.
@@ -70,6 +75,11 @@ pub enum NotAnAddress {
     /// Not a chat's number.
     #[error("{0:?} is not a Telegram address; write telegram:<chat id>, such as telegram:133 or telegram:-1001234")]
     Telegram(String),
+    /// Not the name of an endpoint.
+    #[error(
+        "{0:?} is not a webhook address; write webhook:<endpoint>, 1 to 63 lower-case letters, digits or dashes, as in the connector's account"
+    )]
+    Webhook(String),
     /// A local user id with characters that are not allowed.
     #[error("{0:?} is not a user id; a user id is 1 to 128 letters, digits or . _ @ -")]
     Local(String),
@@ -82,6 +92,7 @@ impl Address {
             Address::Local(_) => None,
             Address::WhatsappNumber(_) | Address::WhatsappUser(_) => Some(Channel::Whatsapp),
             Address::Telegram(_) => Some(Channel::Telegram),
+            Address::Webhook(_) => Some(Channel::Webhook),
         }
     }
 }
@@ -99,6 +110,8 @@ impl FromStr for Address {
             Some((channel, value)) => match channel.parse()? {
                 Channel::Whatsapp => whatsapp(value),
                 Channel::Telegram => telegram(value),
+                Channel::Webhook if is_endpoint(value) => Ok(Address::Webhook(value.to_owned())),
+                Channel::Webhook => Err(NotAnAddress::Webhook(value.to_owned())),
             },
         }
     }
@@ -131,6 +144,14 @@ fn telegram(value: &str) -> Result<Address, NotAnAddress> {
     }
 }
 
+/// Whether an endpoint can have this name: it is also the key of its secret.
+pub fn is_endpoint(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
 fn is_user_id(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "._@-".contains(c))
 }
@@ -155,6 +176,7 @@ impl fmt::Display for Address {
             Address::WhatsappNumber(digits) => write!(f, "whatsapp:+{digits}"),
             Address::WhatsappUser(id) => write!(f, "whatsapp:{id}"),
             Address::Telegram(chat) => write!(f, "telegram:{chat}"),
+            Address::Webhook(endpoint) => write!(f, "webhook:{endpoint}"),
         }
     }
 }
@@ -171,6 +193,7 @@ mod tests {
     #[case("whatsapp:US.1349", Address::WhatsappUser("US.1349".into()))]
     #[case("telegram:133", Address::Telegram(133))]
     #[case("telegram:-1001234567890", Address::Telegram(-1001234567890))]
+    #[case("webhook:orders", Address::Webhook("orders".into()))]
     #[case("maria", Address::Local("maria".into()))]
     fn each_form_is_understood(#[case] text: &str, #[case] address: Address) {
         assert_eq!(text.parse(), Ok(address));
@@ -191,7 +214,10 @@ mod tests {
     #[case("telegram:0133", "telegram:<chat id>")]
     #[case("telegram:@maria", "telegram:<chat id>")]
     #[case("telegram:9223372036854775808", "telegram:<chat id>")]
-    #[case("pigeon:7", "known channels: whatsapp, telegram")]
+    #[case("webhook:", "webhook:<endpoint>")]
+    #[case("webhook:https://a.example", "webhook:<endpoint>")]
+    #[case("webhook:-a", "webhook:<endpoint>")]
+    #[case("pigeon:7", "known channels: whatsapp, telegram, webhook")]
     fn a_wrong_address_says_what_is_expected(#[case] text: &str, #[case] hint: &str) {
         let error = text.parse::<Address>().unwrap_err().to_string();
         assert!(error.contains(hint), "{error}");
@@ -199,7 +225,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_address_reads_back_as_it_was_written(text in "(whatsapp:\\+[1-9][0-9]{6,14}|whatsapp:[A-Z]{2}\\.[A-Za-z0-9]{1,128}|telegram:-?[1-9][0-9]{0,17}|[A-Za-z0-9._@-]{1,128})") {
+        fn an_address_reads_back_as_it_was_written(text in "(whatsapp:\\+[1-9][0-9]{6,14}|whatsapp:[A-Z]{2}\\.[A-Za-z0-9]{1,128}|telegram:-?[1-9][0-9]{0,17}|webhook:[a-z0-9]{1,63}|[A-Za-z0-9._@-]{1,128})") {
             let address: Address = text.parse().unwrap();
             prop_assert_eq!(address.to_string(), text);
         }

@@ -39,6 +39,8 @@ pub struct Config {
 pub struct StandIns {
     /// The token of the one Telegram bot.
     pub telegram_bot_token: Option<Secret>,
+    /// `whsec_<base64>`, with which webhooks to any endpoint are signed.
+    pub webhook_secret: Option<Secret>,
 }
 
 impl Config {

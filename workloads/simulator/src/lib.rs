@@ -9,6 +9,7 @@ mod config;
 mod connection;
 mod exchange;
 mod fault;
+mod hooks;
 mod log;
 mod outbox;
 mod server;

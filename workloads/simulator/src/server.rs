@@ -15,6 +15,7 @@ use crate::admin;
 use crate::config::{Config, Error};
 use crate::connection::{CuttableListener, Scissors};
 use crate::fault::Faults;
+use crate::hooks;
 use crate::log::Log;
 use crate::outbox::Place;
 use crate::telegram::{self, Chats};
@@ -108,6 +109,7 @@ fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/{version}/{phone_number_id}/messages", any(messages::handle))
         .route("/{bot}/{method}", any(telegram::handle))
+        .route("/hooks/{name}", any(hooks::handle))
         .merge(admin::routes())
         .fallback(|uri: Uri| async move { GraphError::unknown_path(uri.path()) })
         .with_state(shared)

@@ -40,8 +40,10 @@ impl Account {
         let messages_url = BaseUrl::of(config.base_url.as_deref(), USUAL_BASE_URL)?
             .join(&format!("/{version}/{phone_number_id}/messages"))?;
         let token = Secret::read(&config.credentials_dir, ACCESS_TOKEN)?;
-        let authorization = bearer(&token)
-            .ok_or_else(|| Error::Unusable { path: config.credentials_dir.join(ACCESS_TOKEN), file: ACCESS_TOKEN })?;
+        let authorization = bearer(&token).ok_or_else(|| Error::Unusable {
+            path: config.credentials_dir.join(ACCESS_TOKEN),
+            file: ACCESS_TOKEN.into(),
+        })?;
         Ok(Self { connector: config.connector.clone(), phone_number_id, token, messages_url, authorization })
     }
 }

@@ -11,6 +11,7 @@ mod webhook;
 
 use chat4all_message::{Channel as Kind, Delivery, MediaKind, WebhookRecord};
 use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
 
 use crate::answer::Answer;
 use crate::capabilities::{Capabilities, MediaRule};
@@ -30,10 +31,10 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     channel: Kind::Whatsapp,
     text: Limit::characters(4096),
     media: &[
-        MediaRule { kind: MediaKind::Image, max_megabytes: 5, caption: CAPTION },
-        MediaRule { kind: MediaKind::Video, max_megabytes: 16, caption: CAPTION },
-        MediaRule { kind: MediaKind::Audio, max_megabytes: 16, caption: None },
-        MediaRule { kind: MediaKind::Document, max_megabytes: 100, caption: CAPTION },
+        MediaRule { kind: MediaKind::Image, max_megabytes: Some(5), caption: CAPTION },
+        MediaRule { kind: MediaKind::Video, max_megabytes: Some(16), caption: CAPTION },
+        MediaRule { kind: MediaKind::Audio, max_megabytes: Some(16), caption: None },
+        MediaRule { kind: MediaKind::Document, max_megabytes: Some(100), caption: CAPTION },
     ],
     reply: true,
     tells_delivered: true,
@@ -54,7 +55,7 @@ impl Whatsapp {
 }
 
 impl Channel for Whatsapp {
-    fn request(&self, delivery: &Delivery) -> Result<Outgoing, Unsendable> {
+    fn request(&self, delivery: &Delivery, _now: Timestamp) -> Result<Outgoing, Unsendable> {
         request::of(&self.account, delivery)
     }
 
