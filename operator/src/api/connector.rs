@@ -13,8 +13,23 @@ use super::workload::{Resources, SecretReference, two};
     validation = Rule::new("self.channel != 'whatsapp' || has(self.account) && has(self.account.phoneNumberId)").message(
         "spec.connectors[].account.phoneNumberId is needed for channel whatsapp; set it to the id of the phone number (not the number itself)"
     ).field_path(".account"),
-    validation = Rule::new("self.channel == 'whatsapp' || !has(self.account) || !has(self.account.phoneNumberId) && !has(self.account.apiVersion)").message(
-        "spec.connectors[].account.phoneNumberId and apiVersion are only for channel whatsapp; remove them"
+    validation = Rule::new("self.channel == 'whatsapp' || !has(self.account) || !has(self.account.phoneNumberId)").message(
+        "spec.connectors[].account.phoneNumberId is only for channel whatsapp; remove it"
+    ).field_path(".account"),
+    validation = Rule::new("self.channel != 'messenger' || has(self.account) && has(self.account.pageId)").message(
+        "spec.connectors[].account.pageId is needed for channel messenger; set it to the id of the page"
+    ).field_path(".account"),
+    validation = Rule::new("self.channel in ['instagram', 'messenger'] || !has(self.account) || !has(self.account.pageId)").message(
+        "spec.connectors[].account.pageId is only for channels instagram and messenger; remove it"
+    ).field_path(".account"),
+    validation = Rule::new("self.channel != 'instagram' || has(self.account) && has(self.account.instagramId)").message(
+        "spec.connectors[].account.instagramId is needed for channel instagram; set it to the id of the account, as webhooks name it"
+    ).field_path(".account"),
+    validation = Rule::new("self.channel == 'instagram' || !has(self.account) || !has(self.account.instagramId)").message(
+        "spec.connectors[].account.instagramId is only for channel instagram; remove it"
+    ).field_path(".account"),
+    validation = Rule::new("self.channel in ['whatsapp', 'instagram', 'messenger'] || !has(self.account) || !has(self.account.apiVersion)").message(
+        "spec.connectors[].account.apiVersion is only for channels whatsapp, instagram and messenger; remove it"
     ).field_path(".account"),
     validation = Rule::new("self.channel != 'webhook' || has(self.account) && has(self.account.endpoints) && size(self.account.endpoints) > 0").message(
         "spec.connectors[].account.endpoints is needed for channel webhook; list at least one endpoint with name and url"
@@ -37,11 +52,12 @@ pub struct Connector {
     ))]
     pub name: String,
 
-    /// The channel that it speaks: whatsapp, telegram or webhook.
+    /// The channel that it speaks: whatsapp, instagram, messenger, telegram or webhook.
     #[schemars(schema_with = "channel")]
     pub channel: Channel,
 
-    /// Secret in the same namespace with the provider's credentials. For whatsapp the keys
+    /// Secret in the same namespace with the provider's credentials. For whatsapp, instagram and
+    /// messenger the keys
     /// access-token (sends), app-secret (checks the signature of webhooks) and verify-token
     /// (answers the handshake of the webhook). For telegram the keys bot-token (sends) and
     /// secret-token (what was given to setWebhook). For webhook one key for each endpoint, named as the
@@ -54,7 +70,8 @@ pub struct Connector {
     pub account: Account,
 
     /// Where the provider's API is, without a version and without a slash at the end.
-    /// Default: that of the channel, https://graph.facebook.com or https://api.telegram.org. Not for
+    /// Default: that of the channel, https://graph.facebook.com, https://graph.instagram.com
+    /// (instagram without a page) or https://api.telegram.org. Not for
     /// webhook, whose endpoints have URLs of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048), regex(pattern = r"^https?://[^/\s?#@]+(/[^/\s?#]+)*$"))]
@@ -109,7 +126,18 @@ pub struct Account {
     #[schemars(length(min = 1, max = 32), regex(pattern = "^[0-9]+$"))]
     pub phone_number_id: Option<String>,
 
-    /// whatsapp: version of the Graph API. Default: v25.0.
+    /// messenger: id of the page. instagram: id of the page that the account is linked to; leave it out
+    /// when the token is of Instagram Login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32), regex(pattern = "^[0-9]+$"))]
+    pub page_id: Option<String>,
+
+    /// instagram: id of the account, as webhooks name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32), regex(pattern = "^[0-9]+$"))]
+    pub instagram_id: Option<String>,
+
+    /// whatsapp, instagram, messenger: version of the Graph API. Default: v25.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 10), regex(pattern = r"^v[0-9]+\.[0-9]+$"))]
     pub api_version: Option<String>,

@@ -12,12 +12,16 @@ use crate::api::{Account, Connector};
 
 /// What is wrong with the account of the connector at this field path.
 pub(super) fn problems(path: &str, connector: &Connector) -> Vec<Problem> {
-    let Account { phone_number_id, api_version, endpoints, allowed_networks } = &connector.account;
+    let Account { phone_number_id, page_id, instagram_id, api_version, endpoints, allowed_networks } =
+        &connector.account;
+    let (whatsapp, instagram, messenger) = (Channel::Whatsapp, Channel::Instagram, Channel::Messenger);
     let fields = [
-        Field { name: "phoneNumberId", given: phone_number_id.is_some(), of: &[Channel::Whatsapp], needed: true },
-        Field { name: "apiVersion", given: api_version.is_some(), of: &[Channel::Whatsapp], needed: false },
-        Field { name: "endpoints", given: !endpoints.is_empty(), of: &[Channel::Webhook], needed: true },
-        Field { name: "allowedNetworks", given: !allowed_networks.is_empty(), of: &[Channel::Webhook], needed: false },
+        Field { name: "phoneNumberId", given: phone_number_id.is_some(), of: &[whatsapp], needed: &[whatsapp] },
+        Field { name: "pageId", given: page_id.is_some(), of: &[instagram, messenger], needed: &[messenger] },
+        Field { name: "instagramId", given: instagram_id.is_some(), of: &[instagram], needed: &[instagram] },
+        Field { name: "apiVersion", given: api_version.is_some(), of: &[whatsapp, instagram, messenger], needed: &[] },
+        Field { name: "endpoints", given: !endpoints.is_empty(), of: &[Channel::Webhook], needed: &[Channel::Webhook] },
+        Field { name: "allowedNetworks", given: !allowed_networks.is_empty(), of: &[Channel::Webhook], needed: &[] },
     ];
     let mut problems: Vec<_> = fields.iter().filter_map(|field| field.problem(path, connector.channel)).collect();
     let mut names = BTreeSet::new();
@@ -42,18 +46,18 @@ pub(super) fn problems(path: &str, connector: &Connector) -> Vec<Problem> {
 }
 
 /// A field of the account, and the channels that have it.
-struct Field {
+struct Field<'a> {
     name: &'static str,
     given: bool,
-    of: &'static [Channel],
-    needed: bool,
+    of: &'a [Channel],
+    needed: &'a [Channel],
 }
 
-impl Field {
+impl Field<'_> {
     fn problem(&self, path: &str, channel: Channel) -> Option<Problem> {
         let name = format!("{path}.account.{}", self.name);
         match (self.of.contains(&channel), self.given) {
-            (true, false) if self.needed => {
+            (true, false) if self.needed.contains(&channel) => {
                 Some(Problem::new(name, format!("is missing, and channel {channel} needs it"), "set it"))
             }
             (false, true) => Some(Problem::new(name, format!("is not for channel {channel}"), "remove it")),

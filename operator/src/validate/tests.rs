@@ -57,6 +57,14 @@ fn two_connectors_with_one_name_are_refused() {
     "spec.connectors[0].account.apiVersion: is not for channel telegram; remove it"
 )]
 #[case(
+    "{name: a, channel: messenger, credentialsSecretRef: {name: demo-a}}",
+    "spec.connectors[0].account.pageId: is missing, and channel messenger needs it; set it"
+)]
+#[case(
+    "{name: a, channel: instagram, credentialsSecretRef: {name: demo-a}, account: {pageId: '1'}}",
+    "spec.connectors[0].account.instagramId: is missing, and channel instagram needs it; set it"
+)]
+#[case(
     "{name: a, channel: webhook, credentialsSecretRef: {name: demo-a}}",
     "spec.connectors[0].account.endpoints: is missing, and channel webhook needs it; set it"
 )]

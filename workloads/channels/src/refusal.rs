@@ -75,6 +75,8 @@ pub enum Cause {
     EndpointGone,
     /// The recipient's URL leads to an address that must not be called.
     TargetForbidden,
+    /// The text or the file is larger than the provider takes.
+    TooLarge,
     /// The provider protects the recipient: marketing cap, opted out, experiment.
     RecipientProtected,
     /// Not to this recipient: blocked, the account itself, not on the test list.
@@ -195,6 +197,7 @@ impl Cause {
             Cause::WindowClosed => "window_closed",
             Cause::RecipientUnreachable => "recipient_unreachable",
             Cause::ContactStopped => "contact_stopped",
+            Cause::TooLarge => "too_large",
             Cause::EndpointGone => "endpoint_gone",
             Cause::TargetForbidden => "target_forbidden",
             Cause::RecipientProtected => "recipient_protected",

@@ -33,6 +33,8 @@ fn table() -> String {
 fn address(channel: Channel) -> &'static str {
     match channel {
         Channel::Whatsapp => "`whatsapp:+5562998765432`, `whatsapp:US.1349`",
+        Channel::Instagram => "`instagram:<id>`",
+        Channel::Messenger => "`messenger:<id>`",
         Channel::Telegram => "`telegram:<chat id>`",
         Channel::Webhook => "`webhook:<endpoint>`",
     }

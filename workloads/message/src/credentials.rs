@@ -18,7 +18,7 @@ pub const SECRET_TOKEN: &str = "secret-token";
 /// endpoint's name.
 pub fn of_connector(channel: Channel) -> &'static [&'static str] {
     match channel {
-        Channel::Whatsapp => &[ACCESS_TOKEN],
+        Channel::Whatsapp | Channel::Instagram | Channel::Messenger => &[ACCESS_TOKEN],
         Channel::Telegram => &[BOT_TOKEN],
         Channel::Webhook => &[],
     }
@@ -27,7 +27,7 @@ pub fn of_connector(channel: Channel) -> &'static [&'static str] {
 /// The keys that the API needs to check the connector's webhooks.
 pub fn of_webhook(channel: Channel) -> &'static [&'static str] {
     match channel {
-        Channel::Whatsapp => &[APP_SECRET, VERIFY_TOKEN],
+        Channel::Whatsapp | Channel::Instagram | Channel::Messenger => &[APP_SECRET, VERIFY_TOKEN],
         Channel::Telegram => &[SECRET_TOKEN],
         Channel::Webhook => &[],
     }

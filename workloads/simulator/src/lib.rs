@@ -7,6 +7,7 @@
 mod admin;
 mod config;
 mod connection;
+mod dialog;
 mod exchange;
 mod fault;
 mod hooks;

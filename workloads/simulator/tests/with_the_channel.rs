@@ -243,3 +243,51 @@ async fn an_endpoints_faults_are_classified(#[case] fault: Value, #[case] kind: 
     simulator.set_fault(fault).await;
     assert_eq!(refusal(call(&simulator, &*channel, &delivery("webhook:orders")).await).kind(), kind);
 }
+
+const PAGE: &str = "206540352242922";
+const INSTAGRAM: &str = "17841400000000000";
+
+/// A page or an Instagram account, and the channel that speaks to it.
+async fn dialog(name: chat4all_message::Channel) -> (Running, Arc<dyn Channel>, &'static str) {
+    let stand_ins =
+        StandIns { page_id: Some(PAGE.into()), instagram_id: Some(INSTAGRAM.into()), ..StandIns::default() };
+    let simulator = start(Config { stand_ins, ..config(None) }).await;
+    let credentials = tempfile::TempDir::new().unwrap();
+    std::fs::write(credentials.path().join("access-token"), TOKEN).unwrap();
+    let (account, person) = match name {
+        chat4all_message::Channel::Messenger => (json!({"pageId": PAGE}), "messenger:7001"),
+        _ => (json!({"instagramId": INSTAGRAM}), "instagram:7001"),
+    };
+    let config = ChannelConfig {
+        connector: "dialog".into(),
+        base_url: Some(simulator.url.clone()),
+        account: account.to_string(),
+        credentials_dir: credentials.path().into(),
+    };
+    let channel = open(name, &config).unwrap();
+    (simulator, channel, person)
+}
+
+#[rstest]
+#[case(chat4all_message::Channel::Messenger)]
+#[case(chat4all_message::Channel::Instagram)]
+#[tokio::test]
+async fn a_dialog_takes_texts_and_files_and_classifies_faults(#[case] name: chat4all_message::Channel) {
+    let (simulator, channel, person) = dialog(name).await;
+    let id = accepted(call(&simulator, &*channel, &delivery(person)).await);
+    for kind in MediaKind::ALL {
+        let media = Some(Media::at(kind, "https://files.example/a").unwrap());
+        accepted(call(&simulator, &*channel, &Delivery { media, content: String::new(), ..delivery(person) }).await);
+    }
+    let log = simulator.log().await;
+    assert_eq!((&log[0]["channel"], &log[0]["message_id"]), (&json!(name.name()), &json!(id)));
+    for (fault, kind) in [
+        (json!({"code": 10, "subcode": 2018278}), Kind::Permanent(Cause::WindowClosed)),
+        (json!({"code": 551}), Kind::Permanent(Cause::ContactStopped)),
+        (json!({"code": 190}), Kind::AccountDisconnected),
+        (json!({"status": 503}), Kind::Unavailable),
+    ] {
+        simulator.set_fault(fault).await;
+        assert_eq!(refusal(call(&simulator, &*channel, &delivery(person)).await).kind(), kind);
+    }
+}

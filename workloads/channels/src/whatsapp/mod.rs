@@ -2,7 +2,6 @@
 //! Source: provider-contracts, "WhatsApp Business Cloud API".
 
 mod account;
-mod gate;
 mod inbound;
 mod refusal;
 mod request;
@@ -21,8 +20,8 @@ use crate::outgoing::Outgoing;
 use crate::registry::{ChannelConfig, Error};
 use crate::webhook::WebhookEvent;
 
+pub use crate::meta::gate::{Gate, handshake, verify_signature};
 use account::Account;
-pub use gate::{Gate, handshake, verify_signature};
 
 const CAPTION: Option<Limit> = Some(Limit::characters(1024));
 

@@ -14,6 +14,8 @@ const GRACE: Duration = Duration::from_secs(5);
 
 pub async fn run(args: Simulator) -> Result<(), Box<dyn Error>> {
     let stand_ins = StandIns {
+        page_id: args.simulator_page_id,
+        instagram_id: args.simulator_instagram_id,
         telegram_bot_token: args.simulator_telegram_bot_token.map(Secret::new),
         webhook_secret: args.simulator_webhook_secret.map(Secret::new),
     };
