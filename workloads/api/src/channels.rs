@@ -57,7 +57,7 @@ struct Media {
     /// The provider refuses larger files; missing where nobody fetches them.
     #[serde(skip_serializing_if = "Option::is_none")]
     max_megabytes: Option<u32>,
-    /// The longest `content` beside it; missing where there can be none.
+    /// The longest `content` beside it; missing where the text follows as a message of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     caption: Option<Length>,
 }

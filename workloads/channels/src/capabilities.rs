@@ -83,6 +83,23 @@ impl Capabilities {
         }
     }
 
+    /// Whether the channel can carry this in as many messages as it takes.
+    pub fn admits(&self, load: Load<'_>) -> Result<(), Unsendable> {
+        match self.check(load) {
+            Err(Unsendable::Caption { .. }) => self.text(load.content),
+            checked => checked,
+        }
+    }
+
+    /// The deliveries that carry a message to one recipient: a text that cannot stand beside its file
+    /// follows it.
+    pub fn parts(&self, delivery: Delivery) -> Vec<Delivery> {
+        match self.check((&delivery).into()) {
+            Err(Unsendable::Caption { .. }) => delivery.file_then_text().into(),
+            _ => vec![delivery],
+        }
+    }
+
     fn text(&self, content: &str) -> Result<(), Unsendable> {
         if self.text.allows(content) {
             return Ok(());

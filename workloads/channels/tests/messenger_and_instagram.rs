@@ -7,7 +7,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat4all_channels::{Answer, Cause, Channel, Kind, Refusal, Retry, Scope, Unsendable, WebhookEvent};
+use chat4all_channels::{Answer, Cause, Channel, Kind, Refusal, Retry, Scope, Unsendable, WebhookEvent, capabilities};
 use chat4all_message::inbound::{FileSource, InboundFile};
 use chat4all_message::{Channel as Name, Correlation, DeliveryEvent, InboundMessage, MediaKind};
 use proptest::prelude::*;
@@ -109,6 +109,17 @@ fn what_cannot_be_carried_is_refused(#[values(Name::Messenger, Name::Instagram)]
     assert!(matches!(request(answering(delivery(person, "yes"), "mid.1")), Unsendable::Reply { .. }));
     assert!(matches!(request(delivery("telegram:133", "hi")), Unsendable::ForeignRecipient { .. }));
     assert!(matches!(request(delivery(person, "")), Unsendable::EmptyText));
+}
+
+#[rstest]
+fn a_text_follows_its_file_as_a_message_of_its_own(#[values(Name::Messenger, Name::Instagram)] name: Name) {
+    let (channel, person) = of(name);
+    let parts = capabilities(name).parts(with_media(delivery(person, "see"), MediaKind::Image, URL));
+    let bodies: Vec<Value> = parts.iter().map(|part| body_of(&*channel, part)).collect();
+    assert_eq!(
+        (&bodies[0]["message"]["attachment"]["type"], &bodies[1]["message"]["text"]),
+        (&json!("image"), &json!("see"))
+    );
 }
 
 #[rstest]

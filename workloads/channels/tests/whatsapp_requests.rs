@@ -95,6 +95,18 @@ fn an_answer_names_the_message_that_it_answers() {
 }
 
 #[test]
+fn case_13_audio_with_text_is_two_requests_and_no_caption() {
+    let audio = with_media(delivery("whatsapp:+5562998765432", "listen"), MediaKind::Audio, "https://files.example/a");
+    let parts = capabilities(chat4all_message::Channel::Whatsapp).parts(answering(audio, "wamid.7"));
+    let bodies: Vec<Value> = parts.iter().map(|part| body_of(&*whatsapp(), part)).collect();
+    assert_eq!(bodies.len(), 2);
+    assert_eq!(bodies[0]["audio"], json!({"link": "https://files.example/a"}));
+    assert_eq!(bodies[1]["text"]["body"], "listen");
+    assert!(bodies[1].get("audio").is_none());
+    assert_eq!((bodies[0].get("context").is_some(), bodies[1].get("context").is_some()), (true, false));
+}
+
+#[test]
 fn a_caption_is_shorter_than_a_text_and_audio_has_none() {
     let url = "https://files.example/a";
     let caption = |n| with_media(delivery("whatsapp:+5562998765432", &"ã".repeat(n)), MediaKind::Image, url);
