@@ -13,9 +13,33 @@ use super::workload::{Resources, SecretReference, two};
     validation = Rule::new("self.channel != 'whatsapp' || has(self.account) && has(self.account.phoneNumberId)").message(
         "spec.connectors[].account.phoneNumberId is needed for channel whatsapp; set it to the id of the phone number (not the number itself)"
     ).field_path(".account"),
-    validation = Rule::new("self.channel == 'whatsapp' || !has(self.account) || !has(self.account.phoneNumberId) && !has(self.account.apiVersion)").message(
-        "spec.connectors[].account.phoneNumberId and apiVersion are only for channel whatsapp; remove them"
+    validation = Rule::new("self.channel == 'whatsapp' || !has(self.account) || !has(self.account.phoneNumberId)").message(
+        "spec.connectors[].account.phoneNumberId is only for channel whatsapp; remove it"
     ).field_path(".account"),
+    validation = Rule::new("self.channel != 'messenger' || has(self.account) && has(self.account.pageId)").message(
+        "spec.connectors[].account.pageId is needed for channel messenger; set it to the id of the page"
+    ).field_path(".account"),
+    validation = Rule::new("self.channel in ['instagram', 'messenger'] || !has(self.account) || !has(self.account.pageId)").message(
+        "spec.connectors[].account.pageId is only for channels instagram and messenger; remove it"
+    ).field_path(".account"),
+    validation = Rule::new("self.channel != 'instagram' || has(self.account) && has(self.account.instagramId)").message(
+        "spec.connectors[].account.instagramId is needed for channel instagram; set it to the id of the account, as webhooks name it"
+    ).field_path(".account"),
+    validation = Rule::new("self.channel == 'instagram' || !has(self.account) || !has(self.account.instagramId)").message(
+        "spec.connectors[].account.instagramId is only for channel instagram; remove it"
+    ).field_path(".account"),
+    validation = Rule::new("self.channel in ['whatsapp', 'instagram', 'messenger'] || !has(self.account) || !has(self.account.apiVersion)").message(
+        "spec.connectors[].account.apiVersion is only for channels whatsapp, instagram and messenger; remove it"
+    ).field_path(".account"),
+    validation = Rule::new("self.channel != 'webhook' || has(self.account) && has(self.account.endpoints) && size(self.account.endpoints) > 0").message(
+        "spec.connectors[].account.endpoints is needed for channel webhook; list at least one endpoint with name and url"
+    ).field_path(".account"),
+    validation = Rule::new("self.channel == 'webhook' || !has(self.account) || !has(self.account.endpoints) && !has(self.account.allowedNetworks)").message(
+        "spec.connectors[].account.endpoints and allowedNetworks are only for channel webhook; remove them"
+    ).field_path(".account"),
+    validation = Rule::new("self.channel != 'webhook' || !has(self.baseUrl)").message(
+        "spec.connectors[].baseUrl is not for channel webhook; give each endpoint its url"
+    ).field_path(".baseUrl"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Connector {
@@ -28,14 +52,17 @@ pub struct Connector {
     ))]
     pub name: String,
 
-    /// The channel that it speaks: whatsapp or telegram.
+    /// The channel that it speaks: whatsapp, instagram, messenger, telegram or webhook.
     #[schemars(schema_with = "channel")]
     pub channel: Channel,
 
-    /// Secret in the same namespace with the provider's credentials. For whatsapp the keys
+    /// Secret in the same namespace with the provider's credentials. For whatsapp, instagram and
+    /// messenger the keys
     /// access-token (sends), app-secret (checks the signature of webhooks) and verify-token
     /// (answers the handshake of the webhook). For telegram the keys bot-token (sends) and
-    /// secret-token (what was given to setWebhook). A changed Secret takes effect by itself.
+    /// secret-token (what was given to setWebhook). For webhook one key for each endpoint, named as the
+    /// endpoint, with whsec_<base64 of 24 to 64 bytes>; several, separated by white space, while it is
+    /// exchanged. A changed Secret takes effect by itself.
     pub credentials_secret_ref: SecretReference,
 
     /// The account at the provider. Which fields it needs depends on the channel.
@@ -43,7 +70,9 @@ pub struct Connector {
     pub account: Account,
 
     /// Where the provider's API is, without a version and without a slash at the end.
-    /// Default: that of the channel, https://graph.facebook.com or https://api.telegram.org.
+    /// Default: that of the channel, https://graph.facebook.com, https://graph.instagram.com
+    /// (instagram without a page) or https://api.telegram.org. Not for
+    /// webhook, whose endpoints have URLs of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048), regex(pattern = r"^https?://[^/\s?#@]+(/[^/\s?#]+)*$"))]
     pub base_url: Option<String>,
@@ -89,7 +118,7 @@ fn channel(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// The account at the provider.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
     /// whatsapp: id of the business phone number (not the number itself).
@@ -97,10 +126,48 @@ pub struct Account {
     #[schemars(length(min = 1, max = 32), regex(pattern = "^[0-9]+$"))]
     pub phone_number_id: Option<String>,
 
-    /// whatsapp: version of the Graph API. Default: v25.0.
+    /// messenger: id of the page. instagram: id of the page that the account is linked to; leave it out
+    /// when the token is of Instagram Login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32), regex(pattern = "^[0-9]+$"))]
+    pub page_id: Option<String>,
+
+    /// instagram: id of the account, as webhooks name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32), regex(pattern = "^[0-9]+$"))]
+    pub instagram_id: Option<String>,
+
+    /// whatsapp, instagram, messenger: version of the Graph API. Default: v25.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 10), regex(pattern = r"^v[0-9]+\.[0-9]+$"))]
     pub api_version: Option<String>,
+
+    /// webhook: where messages go, at most 64; each is addressed as webhook:<name>.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(validation = Rule::new("self.all(a, self.exists_one(b, b.name == a.name))").message(
+        "spec.connectors[].account.endpoints[].name must be unique, because messages and keys of the Secret name it; give each endpoint a name of its own"
+    ))]
+    pub endpoints: Vec<Endpoint>,
+
+    /// webhook: networks in CIDR form, such as 10.1.0.0/16, that endpoints may be in although they are
+    /// private, link-local or this machine. Everything else that is not public is never called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(max = 64), regex(pattern = "^[0-9a-fA-F.:]+/[0-9]{1,3}$")))]
+    pub allowed_networks: Vec<String>,
+}
+
+/// A server that takes signed webhooks.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoint {
+    /// Its name: lower-case letters, digits and dashes, at most 63. Also the key of its secret.
+    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub name: String,
+
+    /// Where webhooks are posted to.
+    #[schemars(length(max = 2048), regex(pattern = r"^https?://[^/\s?#@]+([/?][^\s#]*)?$"))]
+    pub url: String,
 }
 
 /// When a connector stops calling a provider that fails.

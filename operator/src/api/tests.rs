@@ -38,6 +38,41 @@ fn the_sample_is_accepted() {
 )]
 #[case::whatsapp_without_its_number("/spec/connectors/0/account", "{}", "phoneNumberId is needed for channel whatsapp")]
 #[case::a_number_for_telegram("/spec/connectors/0/channel", "telegram", "only for channel whatsapp; remove")]
+#[case::a_page_for_whatsapp(
+    "/spec/connectors/0/account",
+    "{phoneNumberId: '1', pageId: '2'}",
+    "only for channels instagram and messenger; remove"
+)]
+#[case::messenger_without_its_page(
+    "/spec/connectors/0",
+    "{name: a, channel: messenger, replicas: 1, retry: {initialBackoffMillis: 1, maxBackoffMillis: 1}}",
+    "pageId is needed for channel messenger"
+)]
+#[case::instagram_without_its_account(
+    "/spec/connectors/0",
+    "{name: a, channel: instagram, account: {pageId: '1'}, replicas: 1, retry: {initialBackoffMillis: 1, maxBackoffMillis: 1}}",
+    "instagramId is needed for channel instagram"
+)]
+#[case::webhooks_without_endpoints(
+    "/spec/connectors",
+    "[{name: a, channel: webhook, replicas: 1, retry: {initialBackoffMillis: 1, maxBackoffMillis: 1}}]",
+    "account.endpoints is needed for channel webhook"
+)]
+#[case::two_endpoints_with_one_name(
+    "/spec/connectors",
+    "[{name: a, channel: webhook, account: {endpoints: [{name: x}, {name: x}]}, replicas: 1, retry: {initialBackoffMillis: 1, maxBackoffMillis: 1}}]",
+    "account.endpoints[].name must be unique"
+)]
+#[case::endpoints_for_whatsapp(
+    "/spec/connectors/0/account",
+    "{phoneNumberId: '1', endpoints: [{name: x}]}",
+    "are only for channel webhook"
+)]
+#[case::a_base_url_for_webhooks(
+    "/spec/connectors",
+    "[{name: a, channel: webhook, baseUrl: 'https://a.example', account: {endpoints: [{name: x}]}, replicas: 1, retry: {initialBackoffMillis: 1, maxBackoffMillis: 1}}]",
+    "baseUrl is not for channel webhook"
+)]
 #[case::minimum_above_maximum(
     "/spec/connectors/0/retry",
     "{maxAttempts: 5, initialBackoffMillis: 20000, maxBackoffMillis: 16000}",

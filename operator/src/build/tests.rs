@@ -33,7 +33,8 @@ fn merge(base: &mut Value, overlay: Value) {
 
 /// Secrets with every key that any workload reads.
 pub fn secrets(cluster: &Chat4AllCluster) -> Referenced {
-    let keys = ["jwt-key", "users.yaml", "access-token", "app-secret", "verify-token", "bot-token", "secret-token"];
+    let keys =
+        ["jwt-key", "users.yaml", "access-token", "app-secret", "verify-token", "bot-token", "secret-token", "orders"];
     let data: BTreeMap<_, _> = keys.map(|key| (key.to_owned(), format!("{key:=<40}").into_bytes())).into();
     Referenced { secrets: secret_names(&cluster.spec).into_iter().map(|name| (name, data.clone())).collect() }
 }
@@ -219,6 +220,21 @@ fn a_connector_of_another_channel_has_the_keys_of_that_channel_and_its_usual_bas
     let webhooks = serde_json::to_value(objects.volume("demo-api", "webhooks")).unwrap();
     assert_eq!(webhooks["projected"]["sources"][0]["secret"]["items"][0]["path"], "tg/secret-token");
     assert_eq!(objects.config("CONNECTORS"), "tg=telegram");
+}
+
+#[test]
+fn a_webhook_connector_mounts_a_key_for_each_endpoint_and_nothing_in_the_api() {
+    let objects = with_connector(
+        "{name: hooks, channel: webhook, credentialsSecretRef: {name: demo-hooks}, account: {endpoints: [{name: orders, url: 'https://shop.example/hooks'}], allowedNetworks: [10.1.0.0/16]}}",
+    );
+    assert_eq!(
+        objects.env("demo-connector-hooks")["CONNECTOR_ACCOUNT"],
+        r#"{"endpoints":[{"name":"orders","url":"https://shop.example/hooks"}],"allowedNetworks":["10.1.0.0/16"]}"#
+    );
+    let credentials = objects.volume("demo-connector-hooks", "credentials").secret.clone().unwrap();
+    let keys: Vec<_> = credentials.items.unwrap().into_iter().map(|item| item.key).collect();
+    assert_eq!(keys, ["orders"]);
+    assert!(objects.volume("demo-api", "webhooks").empty_dir.is_some(), "a projection without items takes every key");
 }
 
 #[test]

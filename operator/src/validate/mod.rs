@@ -235,12 +235,14 @@ fn addresses(field: &str, texts: &[String], problems: &mut Vec<Problem>) -> Vec<
 fn connector(connector: &api::Connector, secrets: &Secrets<'_>, problems: &mut Vec<Problem>) -> Connector {
     let field = format!("spec.connectors[{}].credentialsSecretRef", connector.name);
     let secret = &connector.credentials_secret_ref.name;
-    let (sends, checks) = (credentials::of_connector(connector.channel), credentials::of_webhook(connector.channel));
-    secrets.check(&field, secret, &[sends, checks].concat(), problems);
+    let endpoints = connector.account.endpoints.iter().map(|endpoint| endpoint.name.as_str());
+    let sends: Vec<&str> = credentials::of_connector(connector.channel).iter().copied().chain(endpoints).collect();
+    let checks = credentials::of_webhook(connector.channel);
+    secrets.check(&field, secret, &[&sends, checks].concat(), problems);
     Connector {
         name: connector.name.clone(),
         channel: connector.channel,
-        credentials: secrets.mount(secret, sends),
+        credentials: secrets.mount(secret, &sends),
         webhook: secrets.mount(secret, checks),
         account: connector.account.clone(),
         base_url: connector.base_url.clone(),

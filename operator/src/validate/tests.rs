@@ -56,6 +56,22 @@ fn two_connectors_with_one_name_are_refused() {
     "{name: a, channel: telegram, credentialsSecretRef: {name: demo-a}, account: {apiVersion: v25.0}}",
     "spec.connectors[0].account.apiVersion: is not for channel telegram; remove it"
 )]
+#[case(
+    "{name: a, channel: messenger, credentialsSecretRef: {name: demo-a}}",
+    "spec.connectors[0].account.pageId: is missing, and channel messenger needs it; set it"
+)]
+#[case(
+    "{name: a, channel: instagram, credentialsSecretRef: {name: demo-a}, account: {pageId: '1'}}",
+    "spec.connectors[0].account.instagramId: is missing, and channel instagram needs it; set it"
+)]
+#[case(
+    "{name: a, channel: webhook, credentialsSecretRef: {name: demo-a}}",
+    "spec.connectors[0].account.endpoints: is missing, and channel webhook needs it; set it"
+)]
+#[case(
+    "{name: a, channel: webhook, credentialsSecretRef: {name: demo-a}, account: {endpoints: [{name: orders, url: 'https://a.example'}], allowedNetworks: [10.0.0.0/33]}}",
+    "spec.connectors[0].account.allowedNetworks[0]: \"10.0.0.0/33\" is not a network; write it as 10.1.0.0/16"
+)]
 fn an_account_has_the_fields_of_its_channel_and_no_others(#[case] connector: &str, #[case] expected: &str) {
     let mut cluster = cluster("{}");
     cluster.spec.connectors = vec![serde_yaml::from_str(connector).unwrap()];

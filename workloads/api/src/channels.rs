@@ -54,9 +54,10 @@ struct Length {
 struct Media {
     #[schema(example = "image")]
     kind: &'static str,
-    /// The provider refuses larger files.
-    max_megabytes: u32,
-    /// The longest `content` beside it; missing where there can be none.
+    /// The provider refuses larger files; missing where nobody fetches them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_megabytes: Option<u32>,
+    /// The longest `content` beside it; missing where the text follows as a message of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     caption: Option<Length>,
 }

@@ -28,8 +28,9 @@ pub struct Capabilities {
 pub struct MediaRule {
     /// The kind.
     pub kind: MediaKind,
-    /// The largest file, in megabytes. The provider checks it when it fetches the file.
-    pub max_megabytes: u32,
+    /// The largest file, in megabytes, which the provider checks when it fetches the file; `None`
+    /// where nobody fetches it.
+    pub max_megabytes: Option<u32>,
     /// The longest text in the same message; `None` where there can be none.
     pub caption: Option<Limit>,
 }
@@ -79,6 +80,23 @@ impl Capabilities {
             Some(limit) => {
                 Err(Unsendable::CaptionTooLong { channel, size: limit.measure(load.content), limit, kind: media.kind })
             }
+        }
+    }
+
+    /// Whether the channel can carry this in as many messages as it takes.
+    pub fn admits(&self, load: Load<'_>) -> Result<(), Unsendable> {
+        match self.check(load) {
+            Err(Unsendable::Caption { .. }) => self.text(load.content),
+            checked => checked,
+        }
+    }
+
+    /// The deliveries that carry a message to one recipient: a text that cannot stand beside its file
+    /// follows it.
+    pub fn parts(&self, delivery: Delivery) -> Vec<Delivery> {
+        match self.check((&delivery).into()) {
+            Err(Unsendable::Caption { .. }) => delivery.file_then_text().into(),
+            _ => vec![delivery],
         }
     }
 

@@ -4,16 +4,18 @@ use std::fmt;
 
 use chat4all_message::{Address, Delivery, MediaKind, WebhookRecord};
 use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
 
 use crate::answer::Answer;
+use crate::guard::Guard;
 use crate::limit::Limit;
 use crate::outgoing::Outgoing;
 use crate::webhook::WebhookEvent;
 
 /// One provider account, ready to use.
 pub trait Channel: fmt::Debug + Send + Sync {
-    /// The request that carries this delivery. Must not be sent on to another host when redirected.
-    fn request(&self, delivery: &Delivery) -> Result<Outgoing, Unsendable>;
+    /// The request that carries this delivery when it is sent at `now`. Must not be sent on to another host when redirected.
+    fn request(&self, delivery: &Delivery, now: Timestamp) -> Result<Outgoing, Unsendable>;
 
     /// What the provider's answer to the delivery's request means. Total: every answer means
     /// something. The token does not stand in the result, even where the provider echoes it.
@@ -22,6 +24,18 @@ pub trait Channel: fmt::Debug + Send + Sync {
     /// What a webhook tells, in its order. A bad entry is reported and the rest kept. Parsing a
     /// record again gives the same events.
     fn parse_webhook(&self, record: &WebhookRecord) -> Vec<WebhookEvent>;
+
+    /// Whether each recipient is a server of its own, so that what one does says nothing about the
+    /// account.
+    fn each_recipient_is_a_server(&self) -> bool {
+        false
+    }
+
+    /// Which addresses may be called, where others choose the URLs; `None` where the URL is the
+    /// provider's.
+    fn guard(&self) -> Option<&Guard> {
+        None
+    }
 }
 
 /// This channel cannot carry the delivery, now or ever.
@@ -92,6 +106,14 @@ pub enum Unsendable {
         /// Who should receive the answer.
         recipient: Address,
     },
+    /// No such endpoint is configured.
+    #[error(
+        "no endpoint of the connector's account has the name of {recipient}; add it there or correct the recipient"
+    )]
+    UnknownEndpoint {
+        /// Who should receive it.
+        recipient: Address,
+    },
     /// The recipient is not of this channel.
     #[error("{recipient} is not reached by {channel}")]
     ForeignRecipient {
@@ -112,6 +134,7 @@ impl Unsendable {
             Unsendable::Media { .. } => "chat4all:media-not-supported",
             Unsendable::File { .. } => "chat4all:file-not-supported",
             Unsendable::Reply { .. } | Unsendable::ForeignReply { .. } => "chat4all:reply-not-possible",
+            Unsendable::UnknownEndpoint { .. } => "chat4all:unknown-endpoint",
             Unsendable::ForeignRecipient { .. } => "chat4all:foreign-recipient",
         }
     }
@@ -123,7 +146,7 @@ impl Unsendable {
             Unsendable::Caption { .. } | Unsendable::Media { .. } => "media",
             Unsendable::File { .. } => "file_id",
             Unsendable::Reply { .. } | Unsendable::ForeignReply { .. } => "reply_to",
-            Unsendable::ForeignRecipient { .. } => "recipient_id",
+            Unsendable::UnknownEndpoint { .. } | Unsendable::ForeignRecipient { .. } => "recipient_id",
         }
     }
 }

@@ -19,6 +19,8 @@ pub enum Unit {
     Characters,
     /// Units of UTF-16: most emoji count twice.
     Utf16Units,
+    /// Bytes of UTF-8: letters with accents count twice.
+    Bytes,
 }
 
 impl Limit {
@@ -32,11 +34,17 @@ impl Limit {
         Self { max, unit: Unit::Utf16Units }
     }
 
+    /// At most so many bytes of UTF-8.
+    pub const fn bytes(max: usize) -> Self {
+        Self { max, unit: Unit::Bytes }
+    }
+
     /// The size of a text in this limit's unit.
     pub fn measure(&self, text: &str) -> usize {
         match self.unit {
             Unit::Characters => text.chars().count(),
             Unit::Utf16Units => text.encode_utf16().count(),
+            Unit::Bytes => text.len(),
         }
     }
 
@@ -52,6 +60,7 @@ impl Unit {
         match self {
             Unit::Characters => "characters",
             Unit::Utf16Units => "UTF-16 units",
+            Unit::Bytes => "bytes of UTF-8",
         }
     }
 }
@@ -71,6 +80,7 @@ mod tests {
         let text = "olá 🙂";
         assert_eq!(Limit::characters(5).measure(text), 5);
         assert_eq!(Limit::utf16_units(6).measure(text), 6);
+        assert_eq!(Limit::bytes(9).measure(text), 9);
         assert!(Limit::characters(5).allows(text) && !Limit::utf16_units(5).allows(text));
     }
 }

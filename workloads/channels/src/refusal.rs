@@ -71,6 +71,12 @@ pub enum Cause {
     RecipientUnreachable,
     /// The recipient blocked the account or is gone: nothing more should be sent until they write.
     ContactStopped,
+    /// The endpoint said that it takes no webhooks any more.
+    EndpointGone,
+    /// The recipient's URL leads to an address that must not be called.
+    TargetForbidden,
+    /// The text or the file is larger than the provider takes.
+    TooLarge,
     /// The provider protects the recipient: marketing cap, opted out, experiment.
     RecipientProtected,
     /// Not to this recipient: blocked, the account itself, not on the test list.
@@ -191,6 +197,9 @@ impl Cause {
             Cause::WindowClosed => "window_closed",
             Cause::RecipientUnreachable => "recipient_unreachable",
             Cause::ContactStopped => "contact_stopped",
+            Cause::TooLarge => "too_large",
+            Cause::EndpointGone => "endpoint_gone",
+            Cause::TargetForbidden => "target_forbidden",
             Cause::RecipientProtected => "recipient_protected",
             Cause::RecipientNotAllowed => "recipient_not_allowed",
             Cause::BadRequest => "bad_request",

@@ -1,5 +1,6 @@
 //! The channels there are: one line for each in every function.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use chat4all_message::Channel as Kind;
 use crate::capabilities::Capabilities;
 use crate::channel::Channel;
 use crate::webhook::WebhookGate;
-use crate::{telegram, whatsapp};
+use crate::{instagram, messenger, standard_webhook, telegram, whatsapp};
 
 /// What a connector was given to reach its provider.
 #[derive(Debug, Clone)]
@@ -62,7 +63,7 @@ pub enum Error {
         /// Its path.
         path: PathBuf,
         /// The Secret's key.
-        file: &'static str,
+        file: Cow<'static, str>,
         /// Why.
         #[source]
         source: std::io::Error,
@@ -73,7 +74,7 @@ pub enum Error {
         /// Its path.
         path: PathBuf,
         /// The Secret's key.
-        file: &'static str,
+        file: Cow<'static, str>,
     },
     /// A credential holds characters that cannot stand in a request.
     #[error("credential file {} holds characters that no {file} has; set key {file} of the credentials Secret anew", path.display())]
@@ -81,7 +82,7 @@ pub enum Error {
         /// Its path.
         path: PathBuf,
         /// The Secret's key.
-        file: &'static str,
+        file: Cow<'static, str>,
     },
 }
 
@@ -89,7 +90,10 @@ pub enum Error {
 pub fn open(kind: Kind, config: &ChannelConfig) -> Result<Arc<dyn Channel>, Error> {
     Ok(match kind {
         Kind::Whatsapp => Arc::new(whatsapp::Whatsapp::open(config)?),
+        Kind::Instagram => Arc::new(instagram::Instagram::open(config)?),
+        Kind::Messenger => Arc::new(messenger::Messenger::open(config)?),
         Kind::Telegram => Arc::new(telegram::Telegram::open(config)?),
+        Kind::Webhook => Arc::new(standard_webhook::StandardWebhook::open(config)?),
     })
 }
 
@@ -97,8 +101,9 @@ pub fn open(kind: Kind, config: &ChannelConfig) -> Result<Arc<dyn Channel>, Erro
 /// [`chat4all_message::credentials::of_webhook`].
 pub fn open_webhook_gate(kind: Kind, secrets: &Path) -> Result<Arc<dyn WebhookGate>, Error> {
     Ok(match kind {
-        Kind::Whatsapp => Arc::new(whatsapp::Gate::open(secrets)?),
+        Kind::Whatsapp | Kind::Instagram | Kind::Messenger => Arc::new(whatsapp::Gate::open(secrets)?),
         Kind::Telegram => Arc::new(telegram::Gate::open(secrets)?),
+        Kind::Webhook => Arc::new(standard_webhook::Gate),
     })
 }
 
@@ -106,6 +111,9 @@ pub fn open_webhook_gate(kind: Kind, secrets: &Path) -> Result<Arc<dyn WebhookGa
 pub fn capabilities(kind: Kind) -> &'static Capabilities {
     match kind {
         Kind::Whatsapp => &whatsapp::CAPABILITIES,
+        Kind::Instagram => &instagram::CAPABILITIES,
+        Kind::Messenger => &messenger::CAPABILITIES,
         Kind::Telegram => &telegram::CAPABILITIES,
+        Kind::Webhook => &standard_webhook::CAPABILITIES,
     }
 }

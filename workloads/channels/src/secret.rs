@@ -1,5 +1,6 @@
 //! Credentials read from the files of a mounted Secret. They never show themselves.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 
@@ -16,10 +17,13 @@ impl Secret {
     }
 
     /// Reads `dir/file`, without white space around it.
-    pub(crate) fn read(dir: &Path, file: &'static str) -> Result<Self, Error> {
-        let path = dir.join(file);
-        let text =
-            std::fs::read_to_string(&path).map_err(|source| Error::Unreadable { path: path.clone(), file, source })?;
+    pub(crate) fn read(dir: &Path, file: impl Into<Cow<'static, str>>) -> Result<Self, Error> {
+        let file = file.into();
+        let path = dir.join(&*file);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(source) => return Err(Error::Unreadable { path, file, source }),
+        };
         match text.trim() {
             "" => Err(Error::Empty { path, file }),
             value => Ok(Self(value.to_owned())),

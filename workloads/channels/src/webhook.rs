@@ -3,8 +3,9 @@
 
 use std::fmt;
 
-use chat4all_message::{InboundMessage, StatusUpdate};
+use chat4all_message::{Address, InboundMessage, StatusUpdate};
 use http::HeaderMap;
+use jiff::Timestamp;
 
 /// Decides what may come in over a connector's webhook. Needs no access token.
 pub trait WebhookGate: fmt::Debug + Send + Sync {
@@ -31,6 +32,9 @@ pub enum Forged {
     /// There is no signature.
     #[error("header {0} is missing")]
     Missing(&'static str),
+    /// Nothing comes in over this channel.
+    #[error("nothing comes in over this connector")]
+    Shut,
     /// It does not have the form of one.
     #[error("header {0} is malformed")]
     Malformed(&'static str),
@@ -46,6 +50,13 @@ pub enum WebhookEvent {
     Status(StatusUpdate),
     /// What a customer wrote.
     Message(Box<InboundMessage>),
+    /// Somebody has read everything that was sent to them up to an instant; no message is named.
+    ReadUntil {
+        /// Who.
+        by: Address,
+        /// Up to when.
+        until: Timestamp,
+    },
     /// Well understood, and for a later version to act on; it stays in the journal.
     Unhandled {
         /// Where it stands in the body, such as `entry[0].changes[0].value.messages[0]`.

@@ -33,17 +33,21 @@ fn table() -> String {
 fn address(channel: Channel) -> &'static str {
     match channel {
         Channel::Whatsapp => "`whatsapp:+5562998765432`, `whatsapp:US.1349`",
+        Channel::Instagram => "`instagram:<id>`",
+        Channel::Messenger => "`messenger:<id>`",
         Channel::Telegram => "`telegram:<chat id>`",
+        Channel::Webhook => "`webhook:<endpoint>`",
     }
 }
 
 fn media(can: &Capabilities, kind: MediaKind) -> String {
     match can.media.iter().find(|rule| rule.kind == kind) {
         None => "no".to_owned(),
-        Some(rule) => match rule.caption {
-            Some(caption) => format!("{} MB, with {caption}", rule.max_megabytes),
-            None => format!("{} MB, without text", rule.max_megabytes),
-        },
+        Some(rule) => {
+            let size = rule.max_megabytes.map_or_else(|| "any size".to_owned(), |max| format!("{max} MB"));
+            let text = rule.caption.map_or_else(|| "without text".to_owned(), |limit| format!("with {limit}"));
+            format!("{size}, {text}")
+        }
     }
 }
 

@@ -35,7 +35,7 @@ fn refusal(status: u16, code: u16, description: &str) -> chat4all_channels::Refu
 
 #[test]
 fn a_text_becomes_the_request_of_the_contract() {
-    let request = bot().request(&delivery(MARIA, "Olá <b>*_")).unwrap();
+    let request = bot().request(&delivery(MARIA, "Olá <b>*_"), received_at()).unwrap();
     assert_eq!(request.method(), "POST");
     assert_eq!(request.uri(), format!("https://api.telegram.org/bot{BOT}/sendMessage").as_str());
     assert_eq!(request.headers()["content-type"], "application/json");
@@ -50,7 +50,7 @@ fn a_text_becomes_the_request_of_the_contract() {
 fn a_file_by_url_has_a_method_of_its_own(#[case] kind: MediaKind, #[case] method: &str, #[case] field: &str) {
     let url = "https://files.example/a";
     let delivery = with_media(delivery("telegram:-1001234", "see"), kind, url);
-    assert!(bot().request(&delivery).unwrap().uri().path().ends_with(&format!("/{method}")));
+    assert!(bot().request(&delivery, received_at()).unwrap().uri().path().ends_with(&format!("/{method}")));
     assert_eq!(body_of(&*bot(), &delivery), json!({"chat_id": -1001234, field: url, "caption": "see"}));
 }
 
@@ -59,7 +59,7 @@ fn an_answer_names_the_message_and_is_sent_also_when_that_is_gone() {
     let body = body_of(&*bot(), &answering(delivery(MARIA, "yes"), "133:42"));
     assert_eq!(body["reply_parameters"], json!({"message_id": 42, "allow_sending_without_reply": true}));
     for foreign in ["134:42", "wamid.7", "133:x"] {
-        let refused = bot().request(&answering(delivery(MARIA, "yes"), foreign)).unwrap_err();
+        let refused = bot().request(&answering(delivery(MARIA, "yes"), foreign), received_at()).unwrap_err();
         assert_eq!(refused.field(), "reply_to", "{refused}");
     }
 }
@@ -67,20 +67,23 @@ fn an_answer_names_the_message_and_is_sent_also_when_that_is_gone() {
 #[test]
 fn limits_count_utf_16_units() {
     let with = |emoji: usize, letters: usize| format!("{}{}", "🙂".repeat(emoji), "a".repeat(letters));
-    assert!(bot().request(&delivery(MARIA, &with(2000, 96))).is_ok());
-    let refused = bot().request(&delivery(MARIA, &with(2000, 97))).unwrap_err();
+    assert!(bot().request(&delivery(MARIA, &with(2000, 96)), received_at()).is_ok());
+    let refused = bot().request(&delivery(MARIA, &with(2000, 97)), received_at()).unwrap_err();
     assert!(refused.to_string().contains("telegram carries at most 4096 UTF-16 units"), "{refused}");
     let caption = |text: &str| with_media(delivery(MARIA, text), MediaKind::Image, "https://files.example/a");
-    assert!(bot().request(&caption(&with(512, 0))).is_ok());
-    assert!(matches!(bot().request(&caption(&with(512, 1))), Err(Unsendable::CaptionTooLong { size: 1025, .. })));
-    assert!(matches!(bot().request(&delivery(MARIA, "")), Err(Unsendable::EmptyText)));
-    assert!(matches!(bot().request(&delivery("maria", "hi")), Err(Unsendable::ForeignRecipient { .. })));
+    assert!(bot().request(&caption(&with(512, 0)), received_at()).is_ok());
+    assert!(matches!(
+        bot().request(&caption(&with(512, 1)), received_at()),
+        Err(Unsendable::CaptionTooLong { size: 1025, .. })
+    ));
+    assert!(matches!(bot().request(&delivery(MARIA, ""), received_at()), Err(Unsendable::EmptyText)));
+    assert!(matches!(bot().request(&delivery("maria", "hi"), received_at()), Err(Unsendable::ForeignRecipient { .. })));
 }
 
 #[test]
 fn the_token_shows_nowhere_although_it_is_in_the_url() {
     let channel = bot();
-    let request = channel.request(&delivery(MARIA, "hi")).unwrap();
+    let request = channel.request(&delivery(MARIA, "hi"), received_at()).unwrap();
     assert_eq!(format!("{request:?}"), "POST to api.telegram.org, 27 bytes");
     assert!(!format!("{channel:?}").contains("AAHdq"));
     let echoed = refusal(401, 401, &format!("Unauthorized: https://api.telegram.org/bot{BOT}/sendMessage"));
@@ -104,7 +107,7 @@ fn an_account_takes_no_fields_and_the_base_url_may_be_another() {
     let error = open(None, r#"{"phoneNumberId":"1"}"#).unwrap_err().to_string();
     assert!(error.contains("phoneNumberId"), "{error}");
     let channel = open(Some("http://simulator:8090/"), "{}").unwrap();
-    let request = channel.request(&delivery(MARIA, "hi")).unwrap();
+    let request = channel.request(&delivery(MARIA, "hi"), received_at()).unwrap();
     assert_eq!(request.uri(), format!("http://simulator:8090/bot{BOT}/sendMessage").as_str());
 }
 

@@ -15,7 +15,7 @@ use support::*;
 #[test]
 fn a_text_becomes_the_request_of_the_contract() {
     let delivery = delivery("whatsapp:+5562998765432", "Olá, seu pedido saiu @12h");
-    let request = whatsapp().request(&delivery).unwrap();
+    let request = whatsapp().request(&delivery, received_at()).unwrap();
     assert_eq!(request.method(), "POST");
     assert_eq!(request.uri(), "https://graph.facebook.com/v25.0/106540352242922/messages");
     assert_eq!(request.headers()["authorization"], format!("Bearer {TOKEN}").as_str());
@@ -35,7 +35,7 @@ fn a_text_becomes_the_request_of_the_contract() {
 
 #[test]
 fn case_02_a_business_scoped_user_is_a_recipient_and_no_to() {
-    let request = whatsapp().request(&delivery("whatsapp:US.1349", "hi")).unwrap();
+    let request = whatsapp().request(&delivery("whatsapp:US.1349", "hi"), received_at()).unwrap();
     let body: Value = serde_json::from_slice(request.body()).unwrap();
     assert_eq!(body["recipient"], "US.1349");
     assert!(body.get("to").is_none());
@@ -44,8 +44,9 @@ fn case_02_a_business_scoped_user_is_a_recipient_and_no_to() {
 #[test]
 fn a_text_of_the_longest_length_is_sent_and_one_more_character_is_refused_not_cut() {
     let longest = "ã".repeat(4096);
-    assert!(whatsapp().request(&delivery("whatsapp:+5562998765432", &longest)).is_ok());
-    let refused = whatsapp().request(&delivery("whatsapp:+5562998765432", &format!("{longest}!"))).unwrap_err();
+    assert!(whatsapp().request(&delivery("whatsapp:+5562998765432", &longest), received_at()).is_ok());
+    let refused =
+        whatsapp().request(&delivery("whatsapp:+5562998765432", &format!("{longest}!")), received_at()).unwrap_err();
     assert_eq!(refused.code(), "chat4all:text-too-long");
     assert_eq!(
         refused.to_string(),
@@ -59,9 +60,12 @@ fn what_the_channel_cannot_carry_is_refused_with_the_reason() {
     let number = "whatsapp:+5562998765432";
     let mut with_file = delivery(number, "see this");
     with_file.file_id = Some("f1".into());
-    assert!(matches!(whatsapp().request(&with_file), Err(Unsendable::File { .. })));
-    assert!(matches!(whatsapp().request(&delivery(number, "")), Err(Unsendable::EmptyText)));
-    assert!(matches!(whatsapp().request(&delivery("maria", "hi")), Err(Unsendable::ForeignRecipient { .. })));
+    assert!(matches!(whatsapp().request(&with_file, received_at()), Err(Unsendable::File { .. })));
+    assert!(matches!(whatsapp().request(&delivery(number, ""), received_at()), Err(Unsendable::EmptyText)));
+    assert!(matches!(
+        whatsapp().request(&delivery("maria", "hi"), received_at()),
+        Err(Unsendable::ForeignRecipient { .. })
+    ));
 }
 
 #[rstest]
@@ -91,13 +95,28 @@ fn an_answer_names_the_message_that_it_answers() {
 }
 
 #[test]
+fn case_13_audio_with_text_is_two_requests_and_no_caption() {
+    let audio = with_media(delivery("whatsapp:+5562998765432", "listen"), MediaKind::Audio, "https://files.example/a");
+    let parts = capabilities(chat4all_message::Channel::Whatsapp).parts(answering(audio, "wamid.7"));
+    let bodies: Vec<Value> = parts.iter().map(|part| body_of(&*whatsapp(), part)).collect();
+    assert_eq!(bodies.len(), 2);
+    assert_eq!(bodies[0]["audio"], json!({"link": "https://files.example/a"}));
+    assert_eq!(bodies[1]["text"]["body"], "listen");
+    assert!(bodies[1].get("audio").is_none());
+    assert_eq!((bodies[0].get("context").is_some(), bodies[1].get("context").is_some()), (true, false));
+}
+
+#[test]
 fn a_caption_is_shorter_than_a_text_and_audio_has_none() {
     let url = "https://files.example/a";
     let caption = |n| with_media(delivery("whatsapp:+5562998765432", &"ã".repeat(n)), MediaKind::Image, url);
-    assert!(whatsapp().request(&caption(1024)).is_ok());
-    assert!(matches!(whatsapp().request(&caption(1025)), Err(Unsendable::CaptionTooLong { size: 1025, .. })));
+    assert!(whatsapp().request(&caption(1024), received_at()).is_ok());
+    assert!(matches!(
+        whatsapp().request(&caption(1025), received_at()),
+        Err(Unsendable::CaptionTooLong { size: 1025, .. })
+    ));
     let sound = with_media(delivery("whatsapp:+5562998765432", "listen"), MediaKind::Audio, url);
-    assert!(matches!(whatsapp().request(&sound), Err(Unsendable::Caption { .. })));
+    assert!(matches!(whatsapp().request(&sound, received_at()), Err(Unsendable::Caption { .. })));
 }
 
 #[rstest]
@@ -115,7 +134,7 @@ fn the_url_follows_base_and_version(#[case] base: &str, #[case] version: &str, #
     let credentials = secrets(&[("access-token", TOKEN)]);
     let account = format!(r#"{{"phoneNumberId":"106540352242922","apiVersion":"{version}"}}"#);
     let channel = open(base, &account, credentials.path()).unwrap();
-    assert_eq!(channel.request(&delivery("whatsapp:+5562998765432", "hi")).unwrap().uri(), url);
+    assert_eq!(channel.request(&delivery("whatsapp:+5562998765432", "hi"), received_at()).unwrap().uri(), url);
 }
 
 #[rstest]
@@ -150,7 +169,7 @@ fn a_wrong_token_file_is_named_at_start(#[case] files: &[(&str, &str)], #[case] 
 #[test]
 fn the_token_shows_nowhere() {
     let channel = whatsapp();
-    let request = channel.request(&delivery("whatsapp:+5562998765432", "hi")).unwrap();
+    let request = channel.request(&delivery("whatsapp:+5562998765432", "hi"), received_at()).unwrap();
     assert!(!format!("{channel:?}").contains(TOKEN));
     assert!(!format!("{request:?}").contains(TOKEN));
     let malformed = format!(r#"{{"error":{{"message":"Malformed access token {TOKEN}","code":190}}}}"#);

@@ -229,9 +229,18 @@ pub struct Simulator {
     /// Where webhooks go.
     #[arg(long, env = "SIMULATOR_WEBHOOK_URL")]
     pub simulator_webhook_url: String,
+    /// The id of the page with Messenger that there is; none when left out.
+    #[arg(long, env = "SIMULATOR_PAGE_ID")]
+    pub simulator_page_id: Option<String>,
+    /// The id of the Instagram account that there is; none when left out.
+    #[arg(long, env = "SIMULATOR_INSTAGRAM_ID")]
+    pub simulator_instagram_id: Option<String>,
     /// The token of the Telegram bot that there is; none when left out.
     #[arg(long, env = "SIMULATOR_TELEGRAM_BOT_TOKEN", hide_env_values = true)]
     pub simulator_telegram_bot_token: Option<String>,
+    /// whsec_<base64>, with which webhooks to the endpoints at /hooks/<name> are signed; none when left out.
+    #[arg(long, env = "SIMULATOR_WEBHOOK_SECRET", hide_env_values = true)]
+    pub simulator_webhook_secret: Option<String>,
 }
 
 /// `chat4all dev`.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat4all_channels::{Answer, Unsendable};
+use chat4all_channels::{Answer, Cause, Kind, Outgoing, Unsendable};
 use chat4all_kafka::{DeadLetter, Ended, Handler, Lease, Producer, Record, persevere};
 use chat4all_message::{Delivery, DeliveryEvent, Effort, StatusUpdate, Subject};
 use chat4all_store::{Attempt, Ledger, LedgerEntry, Outcome};
@@ -12,6 +12,8 @@ use jiff::Timestamp;
 
 use crate::Config;
 use crate::account::Account;
+use crate::breaker::Health;
+use crate::gone::Gone;
 use crate::metrics::{Call as CallLabels, ConnectorMetrics, Labels};
 use crate::moved::Moved;
 use crate::policy::UNKNOWN_OUTCOME;
@@ -29,6 +31,7 @@ pub(crate) struct Deliverer {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) metrics: ConnectorMetrics,
     pub(crate) moved: Moved,
+    pub(crate) gone: Gone,
 }
 
 impl Handler for Deliverer {
@@ -92,14 +95,15 @@ impl Deliverer {
         lease: &Lease,
     ) -> Result<(LedgerEntry, bool), Ended> {
         let addressed = self.moved.follow(delivery);
-        let request = match self.provider.channel.request(&addressed) {
-            Ok(request) => request,
-            Err(unsendable) => return Ok((self.write_down(delivery, before, refused_by_us(&unsendable)).await, false)),
-        };
         let id = delivery.reference.delivery_id;
         // Closed never: the semaphore lives as long as the provider.
         let _slot = lease.unless_ending(self.provider.calls.acquire()).await?;
         let permit = lease.unless_ending(self.account.admit()).await?;
+        // Made when its turn has come: a signature holds the time.
+        let request = match self.request(&addressed) {
+            Ok(request) => request,
+            Err(outcome) => return Ok((self.write_down(delivery, before, outcome).await, false)),
+        };
 
         let begun = LedgerEntry {
             effort: Effort { attempts: before.attempts + 1, ..before },
@@ -112,10 +116,7 @@ impl Deliverer {
         let answer = self.provider.call(&addressed, request).await;
         self.metrics.call_seconds.get_or_create(&labels).observe(started.elapsed().as_secs_f64());
         self.count_call(&answer);
-        if let Answer::Moved { to } = &answer {
-            tracing::info!(from = %addressed.recipient, %to, "a recipient has another address now");
-            self.moved.note(&addressed.recipient, to);
-        }
+        self.remember(&addressed, &answer);
 
         let call = Call {
             before,
@@ -126,7 +127,7 @@ impl Deliverer {
             jitter: rand::random(),
         };
         let Verdict { outcome, effort, health, pause, recipient_throttled } = judge(answer, &call);
-        permit.report(health, pause);
+        permit.report(if self.provider.channel.each_recipient_is_a_server() { Health::NoSign } else { health }, pause);
         if effort.unknown_outcomes > before.unknown_outcomes {
             self.count_unknown();
         }
@@ -176,11 +177,41 @@ impl Deliverer {
         self.metrics.calls.get_or_create(&labels).inc();
     }
 
+    /// The request, or why there is none.
+    fn request(&self, delivery: &Delivery) -> Result<Outgoing, Outcome> {
+        if self.gone.holds(&delivery.recipient) {
+            let reason = "the endpoint answered 410 before and is disabled; mend it and restart the connector";
+            return Err(Outcome::Failed { code: ENDPOINT_DISABLED.into(), reason: reason.into() });
+        }
+        let refused = |why: Unsendable| Outcome::Failed { code: why.code().to_owned(), reason: why.to_string() };
+        self.provider.channel.request(delivery, Timestamp::now()).map_err(refused)
+    }
+
+    /// What an answer says about later deliveries to the same recipient.
+    fn remember(&self, delivery: &Delivery, answer: &Answer) {
+        let recipient = &delivery.recipient;
+        match answer {
+            Answer::Moved { to } => {
+                tracing::info!(from = %recipient, %to, "a recipient has another address now");
+                self.moved.note(recipient, to);
+            }
+            Answer::Refused(refusal)
+                if refusal.kind() == Kind::Permanent(Cause::EndpointGone) && self.gone.note(recipient) =>
+            {
+                tracing::warn!(%recipient, "an endpoint is gone and gets nothing more");
+            }
+            Answer::Accepted { .. } | Answer::Refused(_) => {}
+        }
+    }
+
     fn count_unknown(&self) {
         let labels = Labels { connector: self.config.name.clone() };
         self.metrics.unknown_outcomes.get_or_create(&labels).inc();
     }
 }
+
+/// The code of a delivery that was not sent because its endpoint said earlier that it is gone.
+const ENDPOINT_DISABLED: &str = "chat4all:endpoint-disabled";
 
 /// Produces a status to the topic of statuses.
 pub(crate) async fn produce_status(
@@ -193,10 +224,6 @@ pub(crate) async fn produce_status(
     let key = update.key();
     lease.persist("produce a status", || producer.send(topic, key.as_bytes(), &value, &[])).await?;
     Ok(())
-}
-
-fn refused_by_us(unsendable: &Unsendable) -> Outcome {
-    Outcome::Failed { code: unsendable.code().to_owned(), reason: unsendable.to_string() }
 }
 
 async fn sleep_until(at: Timestamp) {

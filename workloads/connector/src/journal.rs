@@ -52,6 +52,10 @@ impl Journal {
                 tracing::debug!(connector, message.event_id, "a customer's message stays in the journal for now");
                 ("message", None)
             }
+            WebhookEvent::ReadUntil { by, until } => {
+                tracing::debug!(connector, %by, %until, "a watermark of what was read stays in the journal for now");
+                ("unhandled", None)
+            }
             WebhookEvent::Unhandled { place, what } => {
                 tracing::info!(connector, place, what, "a webhook tells what this version leaves in the journal");
                 ("unhandled", None)

@@ -7,6 +7,8 @@
 mod account;
 mod breaker;
 mod deliver;
+mod gone;
+mod guarded;
 mod journal;
 mod metrics;
 mod moved;
@@ -26,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::account::Account;
 use crate::deliver::Deliverer;
+use crate::gone::Gone;
 use crate::journal::Journal;
 use crate::moved::Moved;
 use crate::provider::Provider;
@@ -120,6 +123,7 @@ impl Connector {
             metrics,
             config,
             moved: Moved::default(),
+            gone: Gone::default(),
         };
         Ok(Self {
             outbound: Consumer::new(kafka, outbound, Arc::new(deliverer), gate, consumer_metrics.clone())?,

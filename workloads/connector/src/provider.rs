@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat4all_channels::{Answer, Channel, Outgoing, Transport};
+use chat4all_channels::{Answer, Cause, Channel, Kind, Outgoing, Refusal, Transport};
 use chat4all_message::Delivery;
+use reqwest::Response;
 use tokio::sync::Semaphore;
+
+use crate::guarded::{GuardedResolver, check_literal, forbidden};
 
 /// Calls at once. A WhatsApp number takes 80 messages a second (1000 when upgraded): enough
 /// for answer times of 1.5 s (0.1 s), and a bound on sockets.
@@ -13,6 +16,10 @@ const CALLS_AT_ONCE: usize = 128;
 
 /// A connection that the provider does not accept within this time is a provider that is away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// More of an answer is not read: providers answer in a few hundred bytes, and an endpoint of somebody
+/// else must not fill the memory.
+const LARGEST_ANSWER: usize = 256 << 10;
 
 /// The provider behind a channel.
 pub(crate) struct Provider {
@@ -23,7 +30,7 @@ pub(crate) struct Provider {
 
 impl Provider {
     pub(crate) fn new(channel: Arc<dyn Channel>, timeout: Duration) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
+        let mut client = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(timeout)
             // The token goes to the configured host and nowhere else.
@@ -31,23 +38,49 @@ impl Provider {
             // Shorter than the keep-alive of usual servers, so that a call rarely meets a
             // connection that is just being closed: that would be an unknown outcome.
             .pool_idle_timeout(Duration::from_secs(10))
-            .user_agent(concat!("chat4all/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { channel, calls: Semaphore::new(CALLS_AT_ONCE), client })
+            .user_agent(concat!("chat4all/", env!("CARGO_PKG_VERSION")));
+        if let Some(guard) = channel.guard() {
+            // A proxy would resolve names itself, unguarded.
+            client = client.no_proxy().dns_resolver(Arc::new(GuardedResolver(guard.clone())));
+        }
+        Ok(Self { channel, calls: Semaphore::new(CALLS_AT_ONCE), client: client.build()? })
     }
 
     /// Sends the delivery's request and reads the answer.
     pub(crate) async fn call(&self, delivery: &Delivery, request: Outgoing) -> Answer {
         let answered = async {
-            let response = self.client.execute(request.into_http().try_into()?).await?;
+            let request: reqwest::Request = request.into_http().try_into()?;
+            if let Some(Err(why)) = self.channel.guard().map(|guard| check_literal(guard, request.url())) {
+                return Ok(Err(why));
+            }
+            let response = self.client.execute(request).await?;
             let (status, headers) = (response.status(), response.headers().clone());
-            Ok::<_, reqwest::Error>((status, headers, response.bytes().await?))
+            Ok::<_, reqwest::Error>(Ok((status, headers, beginning(response).await?)))
         };
         match answered.await {
-            Ok((status, headers, body)) => self.channel.classify(delivery, status, &headers, &body),
-            Err(error) => Answer::Refused(transport(&error).refusal(describe(error))),
+            Ok(Ok((status, headers, body))) => self.channel.classify(delivery, status, &headers, &body),
+            Ok(Err(why)) => Answer::Refused(target_forbidden(&why)),
+            Err(error) => Answer::Refused(match forbidden(&error) {
+                Some(why) => target_forbidden(why),
+                None => transport(&error).refusal(describe(error)),
+            }),
         }
     }
+}
+
+/// The answer's body, as far as it is read.
+async fn beginning(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while body.len() < LARGEST_ANSWER
+        && let Some(chunk) = response.chunk().await?
+    {
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn target_forbidden(why: &chat4all_channels::Forbidden) -> Refusal {
+    Refusal::new(Kind::Permanent(Cause::TargetForbidden), "chat4all:target-forbidden", why.to_string())
 }
 
 /// Whether the provider can have seen the request.
@@ -66,3 +99,6 @@ fn describe(error: reqwest::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,18 +14,21 @@ pub const BOT_TOKEN: &str = "bot-token";
 /// What Telegram shows with each webhook.
 pub const SECRET_TOKEN: &str = "secret-token";
 
-/// The keys that the connector itself needs.
+/// The keys that the connector itself needs; for webhooks there is one more for each endpoint, of the
+/// endpoint's name.
 pub fn of_connector(channel: Channel) -> &'static [&'static str] {
     match channel {
-        Channel::Whatsapp => &[ACCESS_TOKEN],
+        Channel::Whatsapp | Channel::Instagram | Channel::Messenger => &[ACCESS_TOKEN],
         Channel::Telegram => &[BOT_TOKEN],
+        Channel::Webhook => &[],
     }
 }
 
 /// The keys that the API needs to check the connector's webhooks.
 pub fn of_webhook(channel: Channel) -> &'static [&'static str] {
     match channel {
-        Channel::Whatsapp => &[APP_SECRET, VERIFY_TOKEN],
+        Channel::Whatsapp | Channel::Instagram | Channel::Messenger => &[APP_SECRET, VERIFY_TOKEN],
         Channel::Telegram => &[SECRET_TOKEN],
+        Channel::Webhook => &[],
     }
 }

@@ -61,4 +61,16 @@ impl Delivery {
             reply_to: message.reply_to.clone(),
         }
     }
+
+    /// The same as two deliveries, the file and then its text; the same two every time.
+    pub fn file_then_text(self) -> [Self; 2] {
+        let delivery_id = DeliveryId::of_following_text(self.reference.message_id, &self.recipient);
+        let text = Self {
+            reference: DeliveryRef { delivery_id, ..self.reference.clone() },
+            media: None,
+            reply_to: None,
+            ..self.clone()
+        };
+        [Self { content: String::new(), ..self }, text]
+    }
 }

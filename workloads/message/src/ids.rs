@@ -77,6 +77,12 @@ impl DeliveryId {
         Self(Uuid::new_v5(&message.0, recipient.to_string().as_bytes()))
     }
 
+    /// The id of the text that follows the file of this message, where a channel wants two messages.
+    /// No address holds a `#`, so it is nobody else's.
+    pub fn of_following_text(message: MessageId, recipient: &Address) -> Self {
+        Self(Uuid::new_v5(&message.0, format!("{recipient}#text").as_bytes()))
+    }
+
     /// The id as a UUID.
     pub fn as_uuid(self) -> Uuid {
         self.0

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use chat4all_channels::capabilities;
 use chat4all_message::delivery::LOCAL;
 use chat4all_message::names::connector_for;
 use chat4all_message::{AcceptedMessage, Address, Connector, Delivery};
@@ -72,7 +73,7 @@ pub(crate) fn plan(message: &AcceptedMessage, members: &BTreeSet<Address>, conne
         match recipient.channel() {
             None => deliveries.local.push(of(LOCAL)),
             Some(channel) => match connector_for(connectors, channel) {
-                Some(connector) => deliveries.outbound.push(of(&connector.name)),
+                Some(connector) => deliveries.outbound.extend(capabilities(channel).parts(of(&connector.name))),
                 None => deliveries.unreachable.push(of(channel.name())),
             },
         }
@@ -82,7 +83,7 @@ pub(crate) fn plan(message: &AcceptedMessage, members: &BTreeSet<Address>, conne
 
 #[cfg(test)]
 mod tests {
-    use chat4all_message::MessageId;
+    use chat4all_message::{Media, MediaKind, MessageId};
 
     use super::*;
 
@@ -154,6 +155,20 @@ mod tests {
         let planned = deliveries(plan(&message(Some("whatsapp:+5562998765432")), &members(&[]), &[]));
         assert_eq!(planned.unreachable.len(), 1);
         assert_eq!(planned.all().count(), 1);
+    }
+
+    #[test]
+    fn case_13_a_text_that_cannot_stand_beside_its_file_follows_it_as_a_delivery_of_its_own() {
+        let media = |kind| Some(Media::at(kind, "https://files.example/a").unwrap());
+        let sound = AcceptedMessage { media: media(MediaKind::Audio), ..message(Some("whatsapp:+5562998765432")) };
+        let planned = deliveries(plan(&sound, &members(&[]), &whatsapp()));
+        let [file, text] = &planned.outbound[..] else { panic!("{planned:?}") };
+        assert_eq!((file.content.as_str(), &file.media), ("", &sound.media));
+        assert_eq!((text.content.as_str(), &text.media), ("hi", &None));
+        assert_ne!(file.reference.delivery_id, text.reference.delivery_id);
+        assert_eq!(deliveries(plan(&sound, &members(&[]), &whatsapp())).outbound, planned.outbound);
+        let picture = AcceptedMessage { media: media(MediaKind::Image), ..sound };
+        assert_eq!(deliveries(plan(&picture, &members(&[]), &whatsapp())).outbound.len(), 1, "it has a caption");
     }
 
     #[test]

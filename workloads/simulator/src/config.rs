@@ -37,8 +37,14 @@ pub struct Config {
 /// The providers beside WhatsApp; each is there when its credential is.
 #[derive(Debug, Clone, Default)]
 pub struct StandIns {
+    /// The id of the one page with Messenger; its token is WhatsApp's.
+    pub page_id: Option<String>,
+    /// The id of the one Instagram account; its token is WhatsApp's.
+    pub instagram_id: Option<String>,
     /// The token of the one Telegram bot.
     pub telegram_bot_token: Option<Secret>,
+    /// `whsec_<base64>`, with which webhooks to any endpoint are signed.
+    pub webhook_secret: Option<Secret>,
 }
 
 impl Config {

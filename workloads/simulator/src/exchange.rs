@@ -31,6 +31,7 @@ enum Body {
     Json(Value),
     /// No JSON: as from a gateway before the provider.
     Page,
+    Empty,
 }
 
 impl Reply {
@@ -49,6 +50,11 @@ impl Reply {
         Self { status, code: None, body: Body::Page, retry_after: None }
     }
 
+    /// Nothing but a status.
+    pub(crate) fn bare(status: u16) -> Self {
+        Self { status, code: None, body: Body::Empty, retry_after: None }
+    }
+
     /// With this `Retry-After`.
     pub(crate) fn retry_after(self, seconds: Option<u64>) -> Self {
         Self { retry_after: seconds, ..self }
@@ -60,6 +66,7 @@ impl IntoResponse for Reply {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         let mut response = match self.body {
             Body::Json(body) => (status, Json(body)).into_response(),
+            Body::Empty => status.into_response(),
             Body::Page => (status, Html(format!("<html><title>{status}</title></html>"))).into_response(),
         };
         if let Some(seconds) = self.retry_after {

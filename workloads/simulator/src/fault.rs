@@ -13,6 +13,8 @@ pub(crate) struct Fault {
     pub(crate) status: Option<u16>,
     /// Answer with the provider's error object of this code; without it, with a page that is no JSON.
     pub(crate) code: Option<i64>,
+    /// With a code of the Graph API: its subcode.
+    pub(crate) subcode: Option<i64>,
     /// With a code: `Retry-After` in seconds, where the provider says such a thing.
     pub(crate) retry_after: Option<u64>,
     /// With Telegram's code 400: the group has this id now.

@@ -7,8 +7,10 @@
 mod admin;
 mod config;
 mod connection;
+mod dialog;
 mod exchange;
 mod fault;
+mod hooks;
 mod log;
 mod outbox;
 mod server;

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::Uri;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{HeaderMap, Method, Uri};
+use axum::response::Response;
 use axum::routing::any;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -14,7 +17,9 @@ use tokio_util::sync::CancellationToken;
 use crate::admin;
 use crate::config::{Config, Error};
 use crate::connection::{CuttableListener, Scissors};
+use crate::dialog::{self, Rules};
 use crate::fault::Faults;
+use crate::hooks;
 use crate::log::Log;
 use crate::outbox::Place;
 use crate::telegram::{self, Chats};
@@ -104,10 +109,31 @@ impl Simulator {
     }
 }
 
+/// The Graph API has one form of URL for all its accounts; the id in it says which one it is.
+async fn graph(
+    State(shared): State<Arc<Shared>>,
+    path: Path<(String, String)>,
+    scissors: ConnectInfo<Scissors>,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let stand_ins = &shared.config.stand_ins;
+    let is = |id: &Option<String>| id.as_deref() == Some(path.1.as_str());
+    if is(&stand_ins.page_id) {
+        dialog::handle(&shared, Rules::MESSENGER, &scissors, &method, &headers, &body).await
+    } else if is(&stand_ins.instagram_id) {
+        dialog::handle(&shared, Rules::INSTAGRAM, &scissors, &method, &headers, &body).await
+    } else {
+        messages::handle(State(shared), path, scissors, method, headers, body).await
+    }
+}
+
 fn router(shared: Arc<Shared>) -> Router {
     Router::new()
-        .route("/{version}/{phone_number_id}/messages", any(messages::handle))
+        .route("/{version}/{phone_number_id}/messages", any(graph))
         .route("/{bot}/{method}", any(telegram::handle))
+        .route("/hooks/{name}", any(hooks::handle))
         .merge(admin::routes())
         .fallback(|uri: Uri| async move { GraphError::unknown_path(uri.path()) })
         .with_state(shared)

@@ -35,7 +35,7 @@ fn channel(simulator: &Running, token: &str, number_id: &str) -> Arc<dyn Channel
 const BOT: &str = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw";
 
 async fn telegram() -> (Running, Arc<dyn Channel>) {
-    let stand_ins = StandIns { telegram_bot_token: Some(Secret::new(BOT)) };
+    let stand_ins = StandIns { telegram_bot_token: Some(Secret::new(BOT)), ..StandIns::default() };
     let simulator = start(Config { stand_ins, ..config(None) }).await;
     let credentials = tempfile::TempDir::new().unwrap();
     std::fs::write(credentials.path().join("bot-token"), BOT).unwrap();
@@ -65,7 +65,7 @@ fn delivery(recipient: &str) -> Delivery {
 }
 
 async fn call(simulator: &Running, channel: &dyn Channel, delivery: &Delivery) -> Answer {
-    let request = channel.request(delivery).unwrap();
+    let request = channel.request(delivery, jiff::Timestamp::now()).unwrap();
     let response = simulator.client.execute(request.into_http().try_into().unwrap()).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     channel.classify(delivery, status, &headers, &response.bytes().await.unwrap())
@@ -193,4 +193,101 @@ async fn telegrams_groups_move() {
     simulator.set_fault(json!({"code": 400, "migrateToChatId": -1001234})).await;
     let answer = call(&simulator, &*channel, &delivery("telegram:-99")).await;
     assert_eq!(answer, Answer::Moved { to: "telegram:-1001234".parse().unwrap() });
+}
+
+const HOOK: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
+
+/// An endpoint, and the channel that calls it signing with this secret.
+async fn endpoint(secret: &str) -> (Running, Arc<dyn Channel>) {
+    let stand_ins = StandIns { webhook_secret: Some(Secret::new(HOOK)), ..StandIns::default() };
+    let simulator = start(Config { stand_ins, ..config(None) }).await;
+    let credentials = tempfile::TempDir::new().unwrap();
+    std::fs::write(credentials.path().join("orders"), secret).unwrap();
+    let url = format!("{}/hooks/orders", simulator.url);
+    let config = ChannelConfig {
+        connector: "hooks".into(),
+        base_url: None,
+        account: json!({"endpoints": [{"name": "orders", "url": url}], "allowedNetworks": ["127.0.0.0/8"]}).to_string(),
+        credentials_dir: credentials.path().into(),
+    };
+    let channel = open(chat4all_message::Channel::Webhook, &config).unwrap();
+    (simulator, channel)
+}
+
+#[tokio::test]
+async fn an_endpoint_takes_signed_webhooks_and_refuses_others() {
+    let (simulator, channel) = endpoint(HOOK).await;
+    let delivery = delivery("webhook:orders");
+    let id = accepted(call(&simulator, &*channel, &delivery).await);
+    assert_eq!(accepted(call(&simulator, &*channel, &delivery).await), id, "the same webhook for the receiver");
+    let log = simulator.log().await;
+    assert_eq!(
+        (&log[0]["channel"], &log[0]["message_id"], &log[0]["to"]),
+        (&json!("webhook"), &json!(id), &json!("orders"))
+    );
+    let (simulator, stranger) = endpoint("whsec_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4").await;
+    assert_eq!(refusal(call(&simulator, &*stranger, &delivery).await).code(), "chat4all:http-401");
+}
+
+#[rstest]
+#[case::gone(json!({"status": 410}), Kind::Permanent(Cause::EndpointGone))]
+#[case::elsewhere(json!({"status": 302}), Kind::Unavailable)]
+#[case::down(json!({"status": 500}), Kind::Unavailable)]
+#[case::busy(
+    json!({"status": 429, "retryAfter": 7}),
+    Kind::Throttled { scope: Scope::Recipient, wait: Wait::of(Duration::from_secs(7)) }
+)]
+#[tokio::test]
+async fn an_endpoints_faults_are_classified(#[case] fault: Value, #[case] kind: Kind) {
+    let (simulator, channel) = endpoint(HOOK).await;
+    simulator.set_fault(fault).await;
+    assert_eq!(refusal(call(&simulator, &*channel, &delivery("webhook:orders")).await).kind(), kind);
+}
+
+const PAGE: &str = "206540352242922";
+const INSTAGRAM: &str = "17841400000000000";
+
+/// A page or an Instagram account, and the channel that speaks to it.
+async fn dialog(name: chat4all_message::Channel) -> (Running, Arc<dyn Channel>, &'static str) {
+    let stand_ins =
+        StandIns { page_id: Some(PAGE.into()), instagram_id: Some(INSTAGRAM.into()), ..StandIns::default() };
+    let simulator = start(Config { stand_ins, ..config(None) }).await;
+    let credentials = tempfile::TempDir::new().unwrap();
+    std::fs::write(credentials.path().join("access-token"), TOKEN).unwrap();
+    let (account, person) = match name {
+        chat4all_message::Channel::Messenger => (json!({"pageId": PAGE}), "messenger:7001"),
+        _ => (json!({"instagramId": INSTAGRAM}), "instagram:7001"),
+    };
+    let config = ChannelConfig {
+        connector: "dialog".into(),
+        base_url: Some(simulator.url.clone()),
+        account: account.to_string(),
+        credentials_dir: credentials.path().into(),
+    };
+    let channel = open(name, &config).unwrap();
+    (simulator, channel, person)
+}
+
+#[rstest]
+#[case(chat4all_message::Channel::Messenger)]
+#[case(chat4all_message::Channel::Instagram)]
+#[tokio::test]
+async fn a_dialog_takes_texts_and_files_and_classifies_faults(#[case] name: chat4all_message::Channel) {
+    let (simulator, channel, person) = dialog(name).await;
+    let id = accepted(call(&simulator, &*channel, &delivery(person)).await);
+    for kind in MediaKind::ALL {
+        let media = Some(Media::at(kind, "https://files.example/a").unwrap());
+        accepted(call(&simulator, &*channel, &Delivery { media, content: String::new(), ..delivery(person) }).await);
+    }
+    let log = simulator.log().await;
+    assert_eq!((&log[0]["channel"], &log[0]["message_id"]), (&json!(name.name()), &json!(id)));
+    for (fault, kind) in [
+        (json!({"code": 10, "subcode": 2018278}), Kind::Permanent(Cause::WindowClosed)),
+        (json!({"code": 551}), Kind::Permanent(Cause::ContactStopped)),
+        (json!({"code": 190}), Kind::AccountDisconnected),
+        (json!({"status": 503}), Kind::Unavailable),
+    ] {
+        simulator.set_fault(fault).await;
+        assert_eq!(refusal(call(&simulator, &*channel, &delivery(person)).await).kind(), kind);
+    }
 }

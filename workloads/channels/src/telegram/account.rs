@@ -35,7 +35,7 @@ impl Account {
         let base = BaseUrl::of(config.base_url.as_deref(), USUAL_BASE_URL)?;
         let token = Secret::read(&config.credentials_dir, BOT_TOKEN)?;
         if !has_the_form(token.expose()) {
-            return Err(Error::Unusable { path: config.credentials_dir.join(BOT_TOKEN), file: BOT_TOKEN });
+            return Err(Error::Unusable { path: config.credentials_dir.join(BOT_TOKEN), file: BOT_TOKEN.into() });
         }
         let url = |method: &str| base.join(&format!("/bot{}/{method}", token.expose()));
         Ok(Self {

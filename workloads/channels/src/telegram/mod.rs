@@ -11,6 +11,7 @@ mod webhook;
 
 use chat4all_message::{Channel as Kind, Delivery, MediaKind, WebhookRecord};
 use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
 
 use crate::answer::Answer;
 use crate::capabilities::{Capabilities, MediaRule};
@@ -31,10 +32,10 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     channel: Kind::Telegram,
     text: Limit::utf16_units(4096),
     media: &[
-        MediaRule { kind: MediaKind::Image, max_megabytes: 5, caption: CAPTION },
-        MediaRule { kind: MediaKind::Video, max_megabytes: 20, caption: CAPTION },
-        MediaRule { kind: MediaKind::Audio, max_megabytes: 20, caption: CAPTION },
-        MediaRule { kind: MediaKind::Document, max_megabytes: 20, caption: CAPTION },
+        MediaRule { kind: MediaKind::Image, max_megabytes: Some(5), caption: CAPTION },
+        MediaRule { kind: MediaKind::Video, max_megabytes: Some(20), caption: CAPTION },
+        MediaRule { kind: MediaKind::Audio, max_megabytes: Some(20), caption: CAPTION },
+        MediaRule { kind: MediaKind::Document, max_megabytes: Some(20), caption: CAPTION },
     ],
     reply: true,
     tells_delivered: false,
@@ -55,7 +56,7 @@ impl Telegram {
 }
 
 impl Channel for Telegram {
-    fn request(&self, delivery: &Delivery) -> Result<Outgoing, Unsendable> {
+    fn request(&self, delivery: &Delivery, _now: Timestamp) -> Result<Outgoing, Unsendable> {
         request::of(&self.account, delivery)
     }
 

@@ -2,7 +2,6 @@
 //! Source: provider-contracts, "WhatsApp Business Cloud API".
 
 mod account;
-mod gate;
 mod inbound;
 mod refusal;
 mod request;
@@ -11,6 +10,7 @@ mod webhook;
 
 use chat4all_message::{Channel as Kind, Delivery, MediaKind, WebhookRecord};
 use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
 
 use crate::answer::Answer;
 use crate::capabilities::{Capabilities, MediaRule};
@@ -20,8 +20,8 @@ use crate::outgoing::Outgoing;
 use crate::registry::{ChannelConfig, Error};
 use crate::webhook::WebhookEvent;
 
+pub use crate::meta::gate::{Gate, handshake, verify_signature};
 use account::Account;
-pub use gate::{Gate, handshake, verify_signature};
 
 const CAPTION: Option<Limit> = Some(Limit::characters(1024));
 
@@ -30,10 +30,10 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     channel: Kind::Whatsapp,
     text: Limit::characters(4096),
     media: &[
-        MediaRule { kind: MediaKind::Image, max_megabytes: 5, caption: CAPTION },
-        MediaRule { kind: MediaKind::Video, max_megabytes: 16, caption: CAPTION },
-        MediaRule { kind: MediaKind::Audio, max_megabytes: 16, caption: None },
-        MediaRule { kind: MediaKind::Document, max_megabytes: 100, caption: CAPTION },
+        MediaRule { kind: MediaKind::Image, max_megabytes: Some(5), caption: CAPTION },
+        MediaRule { kind: MediaKind::Video, max_megabytes: Some(16), caption: CAPTION },
+        MediaRule { kind: MediaKind::Audio, max_megabytes: Some(16), caption: None },
+        MediaRule { kind: MediaKind::Document, max_megabytes: Some(100), caption: CAPTION },
     ],
     reply: true,
     tells_delivered: true,
@@ -54,7 +54,7 @@ impl Whatsapp {
 }
 
 impl Channel for Whatsapp {
-    fn request(&self, delivery: &Delivery) -> Result<Outgoing, Unsendable> {
+    fn request(&self, delivery: &Delivery, _now: Timestamp) -> Result<Outgoing, Unsendable> {
         request::of(&self.account, delivery)
     }
 

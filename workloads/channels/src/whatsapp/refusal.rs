@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
-use serde_json::Value;
 
+use crate::meta::error::{ErrorObject, hint, throttled};
 use crate::refusal::{Cause, Kind, Refusal, Scope};
-use crate::secret::Secret;
 use crate::wait::Wait;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -23,62 +22,13 @@ const CALL_LIMIT: Wait = Wait::growing(MINUTE, 2, Duration::from_secs(15 * 60));
 const MAINTENANCE: Wait = Wait::growing(MINUTE, 2, Duration::from_secs(5 * 60));
 /// The table says no fast retry; the provider judges over days, so from a quarter of an hour up to four.
 const SPAM: Wait = Wait::growing(Duration::from_secs(15 * 60), 2, Duration::from_secs(4 * 3600));
-/// For a 429 whose code says nothing about time: as a careful client backs off.
-const UNTOLD: Wait = Wait::growing(SECOND, 2, MINUTE);
-/// No hint is believed beyond a day, so that a broken one cannot silence an account.
-const LONGEST_HINT: Duration = Duration::from_secs(24 * 3600);
-
-/// The provider's `error`, also as it stands in a failed status.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ErrorObject {
-    pub(super) code: Option<i64>,
-    pub(super) subcode: Option<i64>,
-    pub(super) text: String,
-}
-
-impl ErrorObject {
-    /// The object under `error` of an answer.
-    pub(super) fn of(answer: &Value) -> Option<Self> {
-        answer.get("error").filter(|error| error.is_object()).map(Self::read)
-    }
-
-    /// Reads what is there; anything may be missing or of another type.
-    pub(super) fn read(error: &Value) -> Self {
-        let text = |value: Option<&Value>| {
-            value.and_then(Value::as_str).map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned)
-        };
-        let said = text(error.get("message")).or_else(|| text(error.get("title")));
-        let details = text(error.get("error_data").and_then(|data| data.get("details")));
-        let text = match (said, details) {
-            (Some(said), Some(details)) if said != details => format!("{said}: {details}"),
-            (Some(said), _) => said,
-            (None, Some(details)) => details,
-            (None, None) => "the provider gave no reason".to_owned(),
-        };
-        Self { code: number(error.get("code")), subcode: number(error.get("error_subcode")), text }
-    }
-
-    /// Without the token, which the provider repeats in some of its messages.
-    pub(super) fn redacted(mut self, token: &Secret) -> Self {
-        self.text = token.redact(&self.text);
-        self
-    }
-}
-
-fn number(value: Option<&Value>) -> Option<i64> {
-    match value? {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    }
-}
 
 /// What an error object that came with this status means.
 pub(super) fn of(error: &ErrorObject, status: StatusCode, headers: &HeaderMap) -> Refusal {
     let listed = error.code.and_then(|code| by_code(code, error.subcode));
     let kind = match listed {
-        _ if status == StatusCode::TOO_MANY_REQUESTS => throttled(listed, headers),
-        Some(throttle @ Kind::Throttled { .. }) => throttled(Some(throttle), headers),
+        _ if status == StatusCode::TOO_MANY_REQUESTS => throttle(listed, headers),
+        Some(listed @ Kind::Throttled { .. }) => throttle(Some(listed), headers),
         Some(kind) => kind,
         None if status.is_server_error() => Kind::Unavailable,
         None => Kind::Permanent(Cause::Unlisted),
@@ -88,12 +38,12 @@ pub(super) fn of(error: &ErrorObject, status: StatusCode, headers: &HeaderMap) -
 }
 
 /// A throttle: as long as the code's kind says, unless a hint says how long the account has to wait.
-pub(super) fn throttled(listed: Option<Kind>, headers: &HeaderMap) -> Kind {
+fn throttle(listed: Option<Kind>, headers: &HeaderMap) -> Kind {
     match listed {
         Some(pair @ Kind::Throttled { scope: Scope::Recipient, .. }) => pair,
         Some(restricted @ Kind::Restricted { .. }) => restricted,
         Some(Kind::Throttled { scope, wait }) => Kind::Throttled { scope, wait: hint(headers).unwrap_or(wait) },
-        _ => Kind::Throttled { scope: Scope::Account, wait: hint(headers).unwrap_or(UNTOLD) },
+        _ => throttled(headers),
     }
 }
 
@@ -125,19 +75,4 @@ fn by_code(code: i64, subcode: Option<i64>) -> Option<Kind> {
         368 | 131031 | 130497 => Kind::AccountSuspended,
         _ => return None,
     })
-}
-
-/// The longest `estimated_time_to_regain_access` (minutes) of `X-Business-Use-Case-Usage`:
-/// `{"<business id>":[{"type":...,"estimated_time_to_regain_access":N}]}`.
-fn hint(headers: &HeaderMap) -> Option<Wait> {
-    let usage: Value = serde_json::from_slice(headers.get("x-business-use-case-usage")?.as_bytes()).ok()?;
-    let minutes = usage
-        .as_object()?
-        .values()
-        .filter_map(Value::as_array)
-        .flatten()
-        .filter_map(|entry| entry.get("estimated_time_to_regain_access")?.as_u64())
-        .max()
-        .filter(|&minutes| minutes > 0)?;
-    Some(Wait::of(Duration::from_secs(minutes.saturating_mul(60)).min(LONGEST_HINT)))
 }

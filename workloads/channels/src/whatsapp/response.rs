@@ -3,9 +3,9 @@
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-use super::refusal::{self, ErrorObject};
+use super::refusal;
 use crate::answer::Answer;
-use crate::refusal::{Cause, Kind, Refusal};
+use crate::meta::error::{ErrorObject, without_error_object};
 use crate::secret::Secret;
 
 /// Classifies by the body's code first, since the HTTP status is unreliable; only 429 always
@@ -25,24 +25,4 @@ pub(super) fn classify(token: &Secret, status: StatusCode, headers: &HeaderMap, 
 fn provider_id(answer: &serde_json::Map<String, Value>) -> Option<String> {
     let id = answer.get("messages")?.get(0)?.get("id")?.as_str()?;
     (!id.is_empty()).then(|| id.to_owned())
-}
-
-fn without_error_object(status: StatusCode, headers: &HeaderMap) -> Refusal {
-    let code = format!("chat4all:http-{}", status.as_u16());
-    let reason = |what: &str| format!("the provider answered {status} {what}");
-    match status {
-        StatusCode::TOO_MANY_REQUESTS => {
-            Refusal::new(refusal::throttled(None, headers), code, reason("without an error object"))
-        }
-        _ if status.is_success() => Refusal::new(
-            Kind::OutcomeUnknown,
-            code,
-            reason("with a body that is not a JSON object, so nobody knows whether it took the message"),
-        ),
-        // A redirect comes from something in between; the provider has not seen the request.
-        _ if status.is_server_error() || status.is_redirection() => {
-            Refusal::new(Kind::Unavailable, code, reason("without an error object"))
-        }
-        _ => Refusal::new(Kind::Permanent(Cause::Unlisted), code, reason("without an error object")),
-    }
 }

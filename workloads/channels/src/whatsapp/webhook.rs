@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::account::Account;
 use super::inbound;
-use super::refusal::ErrorObject;
+use crate::meta::error::ErrorObject;
 use crate::time::instant;
 use crate::webhook::WebhookEvent;
 

@@ -83,7 +83,7 @@ pub fn answering(mut delivery: Delivery, reply_to: &str) -> Delivery {
 
 /// The body of the request that carries a delivery.
 pub fn body_of(channel: &dyn Channel, delivery: &Delivery) -> Value {
-    serde_json::from_slice(channel.request(delivery).unwrap().body()).unwrap()
+    serde_json::from_slice(channel.request(delivery, received_at()).unwrap().body()).unwrap()
 }
 
 pub fn answer(status: u16, body: &str) -> Answer {

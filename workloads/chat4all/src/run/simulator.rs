@@ -13,7 +13,12 @@ use crate::signals;
 const GRACE: Duration = Duration::from_secs(5);
 
 pub async fn run(args: Simulator) -> Result<(), Box<dyn Error>> {
-    let stand_ins = StandIns { telegram_bot_token: args.simulator_telegram_bot_token.map(Secret::new) };
+    let stand_ins = StandIns {
+        page_id: args.simulator_page_id,
+        instagram_id: args.simulator_instagram_id,
+        telegram_bot_token: args.simulator_telegram_bot_token.map(Secret::new),
+        webhook_secret: args.simulator_webhook_secret.map(Secret::new),
+    };
     let config = config(
         args.simulator_listen,
         args.simulator_phone_number_id,

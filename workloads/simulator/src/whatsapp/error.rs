@@ -1,11 +1,11 @@
 //! Error objects as the Graph API writes them. Source: provider-contracts, "How refusals look",
 //! and Meta's error code reference for the words.
 
-use axum::Json;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::exchange::Reply;
 
 /// A refusal with an error object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,15 @@ impl GraphError {
             message: format!("(#{code}) {title}"),
             details: None,
         }
+    }
+
+    /// The status and the body, for an answer of another stand-in.
+    pub(crate) fn into_reply(self) -> Reply {
+        Reply::error(self.status, self.code, self.to_json())
+    }
+
+    pub(crate) fn with_subcode(self, subcode: Option<i64>) -> Self {
+        Self { subcode, ..self }
     }
 
     pub(crate) fn with_status(self, status: u16) -> Self {
@@ -82,8 +91,8 @@ impl GraphError {
     }
 }
 
-impl IntoResponse for GraphError {
-    fn into_response(self) -> Response {
+impl GraphError {
+    fn to_json(&self) -> Value {
         let mut error = json!({
             "message": self.message,
             "type": self.kind,
@@ -93,11 +102,16 @@ impl IntoResponse for GraphError {
         if let Some(subcode) = self.subcode {
             error["error_subcode"] = json!(subcode);
         }
-        if let Some(details) = self.details {
+        if let Some(details) = &self.details {
             error["error_data"] = json!({"messaging_product": "whatsapp", "details": details});
         }
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_REQUEST);
-        (status, Json(json!({"error": error}))).into_response()
+        json!({"error": error})
+    }
+}
+
+impl IntoResponse for GraphError {
+    fn into_response(self) -> Response {
+        self.into_reply().into_response()
     }
 }
 

@@ -1,0 +1,94 @@
+//! Instagram: texts and files by URL; knows one account, by Instagram Login or linked to a page. It tells
+//! what was read, not what arrived. Source: provider-contracts, "Instagram".
+
+use chat4all_message::{Channel as Kind, Delivery, MediaKind, WebhookRecord};
+use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::answer::Answer;
+use crate::base_url::BaseUrl;
+use crate::capabilities::{Capabilities, MediaRule};
+use crate::channel::{Channel, Unsendable};
+use crate::limit::Limit;
+use crate::meta::account;
+use crate::meta::dialog::Dialog;
+use crate::outgoing::Outgoing;
+use crate::registry::{ChannelConfig, Error};
+use crate::webhook::WebhookEvent;
+
+const LOGIN_BASE_URL: &str = "https://graph.instagram.com";
+const PAGE_BASE_URL: &str = "https://graph.facebook.com";
+const EXAMPLE_ACCOUNT: &str = r#"{"instagramId":"17841400000000000","apiVersion":"v25.0"}"#;
+
+/// What Instagram can carry. Source: provider-contracts, "Instagram".
+pub const CAPABILITIES: Capabilities = Capabilities {
+    channel: Kind::Instagram,
+    text: Limit::bytes(1000),
+    media: &[
+        MediaRule { kind: MediaKind::Image, max_megabytes: Some(8), caption: None },
+        MediaRule { kind: MediaKind::Video, max_megabytes: Some(25), caption: None },
+        MediaRule { kind: MediaKind::Audio, max_megabytes: Some(25), caption: None },
+        MediaRule { kind: MediaKind::Document, max_megabytes: Some(25), caption: None },
+    ],
+    reply: false,
+    tells_delivered: false,
+    tells_read: true,
+};
+
+/// One Instagram account.
+#[derive(Debug)]
+pub struct Instagram {
+    dialog: Dialog,
+}
+
+/// `spec.connectors[].account` of an Instagram connector.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Fields {
+    /// Names the account in webhooks, and in URLs with Instagram Login.
+    instagram_id: Option<String>,
+    /// The page that the account is linked to; `None` with Instagram Login.
+    page_id: Option<String>,
+    api_version: Option<String>,
+}
+
+impl Instagram {
+    /// Reads the account and the file `access-token`.
+    pub fn open(config: &ChannelConfig) -> Result<Self, Error> {
+        let fields: Fields = serde_json::from_str(&config.account)
+            .map_err(|error| Error::Account { why: error.to_string(), example: EXAMPLE_ACCOUNT })?;
+        let instagram = account::id("instagramId", "an Instagram account's id", fields.instagram_id)?;
+        let page = fields.page_id.map(|page| account::id("pageId", "a page's id", Some(page))).transpose()?;
+        let version = account::version(fields.api_version)?;
+        let usual = if page.is_some() { PAGE_BASE_URL } else { LOGIN_BASE_URL };
+        let base = BaseUrl::of(config.base_url.as_deref(), usual)?;
+        let node = page.as_ref().unwrap_or(&instagram);
+        let (token, authorization) = account::token(config)?;
+        Ok(Self {
+            dialog: Dialog {
+                connector: config.connector.clone(),
+                capabilities: &CAPABILITIES,
+                object: "instagram",
+                messages_url: base.join(&format!("/{version}/{node}/messages"))?,
+                entry_id: instagram,
+                token,
+                authorization,
+            },
+        })
+    }
+}
+
+impl Channel for Instagram {
+    fn request(&self, delivery: &Delivery, _now: Timestamp) -> Result<Outgoing, Unsendable> {
+        self.dialog.request(delivery)
+    }
+
+    fn classify(&self, _delivery: &Delivery, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
+        self.dialog.classify(status, headers, body)
+    }
+
+    fn parse_webhook(&self, record: &WebhookRecord) -> Vec<WebhookEvent> {
+        self.dialog.parse_webhook(record)
+    }
+}

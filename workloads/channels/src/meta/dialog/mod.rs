@@ -1,0 +1,53 @@
+//! The dialogs of Messenger and Instagram: one Send API, one table of codes, one form of webhooks.
+//! Source: provider-contracts, "Messenger" and "Instagram".
+
+mod refusal;
+mod request;
+mod response;
+mod webhook;
+
+use chat4all_message::{Address, Channel as Kind, Delivery, WebhookRecord};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+
+use crate::answer::Answer;
+use crate::capabilities::Capabilities;
+use crate::channel::Unsendable;
+use crate::outgoing::Outgoing;
+use crate::secret::Secret;
+use crate::webhook::WebhookEvent;
+
+/// One page or one Instagram account. `Debug` shows no token.
+#[derive(Debug)]
+pub(crate) struct Dialog {
+    pub(crate) connector: String,
+    pub(crate) capabilities: &'static Capabilities,
+    /// `object` of its webhooks.
+    pub(crate) object: &'static str,
+    /// `entry.id` of its webhooks.
+    pub(crate) entry_id: String,
+    pub(crate) token: Secret,
+    pub(crate) authorization: HeaderValue,
+    pub(crate) messages_url: Uri,
+}
+
+impl Dialog {
+    pub(crate) fn request(&self, delivery: &Delivery) -> Result<Outgoing, Unsendable> {
+        request::of(self, delivery)
+    }
+
+    pub(crate) fn classify(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
+        response::classify(&self.token, status, headers, body)
+    }
+
+    pub(crate) fn parse_webhook(&self, record: &WebhookRecord) -> Vec<WebhookEvent> {
+        webhook::parse(self, record)
+    }
+
+    /// The person's id, when the address is of this channel.
+    fn person<'a>(&self, address: &'a Address) -> Option<&'a str> {
+        match (self.capabilities.channel, address) {
+            (Kind::Messenger, Address::Messenger(id)) | (Kind::Instagram, Address::Instagram(id)) => Some(id),
+            _ => None,
+        }
+    }
+}
