@@ -126,6 +126,15 @@ mod tests {
         vec![topic("messages"), topic("status-updates")]
     }
 
+    /// A broker shows a topic, or that it grew, a moment after the controller said so.
+    fn until_shown(brokers: &str, topics: &[Topic]) {
+        let client = Clients::default().asking(&Whom { brokers: brokers.to_owned(), group: None }).unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while plan(topics, &look(&client, topics).unwrap().partitions) != Plan::default() {
+            assert!(std::time::Instant::now() < deadline, "not shown");
+        }
+    }
+
     #[tokio::test]
     async fn brokers_that_do_not_answer_are_named_with_the_reason() {
         // Port 1 of the loopback is closed.
@@ -143,8 +152,10 @@ mod tests {
         let prefix = format!("operator-test-{}.", std::process::id());
         let kafka = KafkaAdmin::default();
         assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 3)).await, Ok(2));
+        until_shown(&brokers, &topics(&prefix, 3));
         assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 3)).await, Ok(0));
         assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 6)).await, Ok(2));
+        until_shown(&brokers, &topics(&prefix, 6));
         assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 3)).await, Ok(0));
         assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 6)).await, Ok(0));
 
