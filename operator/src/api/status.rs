@@ -46,7 +46,8 @@ pub struct RouterStatus {
     /// 60, 300, 600, 1800, 3600 and 86400. Absent while it is not known.
     #[serde(default)]
     pub lag_seconds: Option<i32>,
-    /// The value of spec.router.replicas when scaling was last seen on. While scaling is off it is absent.
+    /// The value of spec.router.replicas when scaling was last seen on. Absent while scaling is off, once
+    /// the number of routers was handed back.
     #[serde(default)]
     pub replicas_before_scaling: Option<i32>,
     /// What was learned about the routers, for an operator that is started anew.

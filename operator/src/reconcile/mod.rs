@@ -118,14 +118,15 @@ pub async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Res
     let started = Instant::now();
     let identity = Identity::of(&object.metadata);
     let mut findings = Findings::default();
+    let former = validate::read_status(&object).and_then(|status| status.router);
     let (cluster, reached) = match validate::read(&object) {
         Ok(cluster) => {
-            let former = validate::read_status(&object).and_then(|status| status.router);
             let reached = pursue(&cluster, former.as_ref(), &identity, &context, &mut findings).await;
             (Some(cluster), reached)
         }
         Err(problem) => {
             findings.note(Aspect::SpecValid, Verdict::bad("Malformed", problem.to_string()));
+            scaling::end(former.as_ref(), &identity, &context, &mut findings);
             (None, Ok(Reached { outcome: Outcome::Refused, look_again: CALM }))
         }
     };
@@ -157,6 +158,10 @@ async fn pursue(
     findings: &mut Findings,
 ) -> Result<Reached, Error> {
     findings.note_rollouts(rollouts(cluster, identity, context, &[]));
+    if !cluster.spec.router.autoscaling.enabled {
+        // Whatever else keeps the resource from being followed.
+        context.scalers.switch_off(&identity.namespace, &identity.name);
+    }
     scaling::note(&cluster.spec.router, former, identity, context, findings);
     let secrets = secret_names(&cluster.spec);
     // Before they are read: a Secret that appears in between then still brings on a reconcile.
@@ -166,13 +171,16 @@ async fn pursue(
         Ok(model) => model,
         Err(refusal) => {
             note_refusal(findings, &refusal);
+            if !refusal.spec.is_empty() {
+                scaling::end(former, identity, context, findings);
+            }
             return Ok(Reached { outcome: Outcome::Refused, look_again: REFUSED });
         }
     };
     findings.note(Aspect::SpecValid, Verdict::good("Valid", "the resource can be built"));
     findings.note(Aspect::SecretsAvailable, Verdict::good("Available", "every Secret is there with its keys"));
 
-    if scaling::hand_back(&model, former, context).await? {
+    if scaling::hand_back(&model, former, context, findings).await? {
         // The changed resource brings on the next reconcile.
         return Ok(Reached { outcome: Outcome::Waiting, look_again: UNDER_WAY });
     }

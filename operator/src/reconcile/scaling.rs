@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Context, Error};
 use crate::api::{Chat4AllCluster, Router, RouterStatus};
-use crate::findings::{Aspect, Findings, Shown};
+use crate::findings::{Aspect, Findings, Shown, Verdict};
 use crate::model::{Identity, Model};
 use crate::names::{Component, FIELD_MANAGER};
 use crate::owned::Kind;
@@ -37,23 +37,54 @@ pub(super) fn note(
     };
     // That nothing was learned yet is no reason to forget.
     shown.learned = shown.learned.or_else(|| former.and_then(|router| router.learned.clone()));
-    shown.replicas_before_scaling = router.autoscaling.enabled.then_some(router.replicas);
+    shown.replicas_before_scaling = match router.autoscaling.enabled {
+        true => Some(router.replicas),
+        // Until the number is handed back.
+        false => former.and_then(|router| router.replicas_before_scaling),
+    };
     findings.scaling = Some(shown);
+}
+
+/// Ends the scaling of a cluster whose resource cannot be built, for nobody knows what it should be by.
+pub(super) fn end(former: Option<&RouterStatus>, identity: &Identity, context: &Context, findings: &mut Findings) {
+    context.scalers.forget(&identity.namespace, &identity.name);
+    let message = "the number of routers stays, and nobody looks at what waits, until the resource can be built: see the condition SpecValid";
+    findings.note(Aspect::RouterScaling, Verdict::pending("SpecInvalid", message));
+    findings.scaling = Some(Shown {
+        desired: None,
+        lag_seconds: None,
+        replicas_before_scaling: former.and_then(|router| router.replicas_before_scaling),
+        learned: former.and_then(|router| router.learned.clone()),
+    });
 }
 
 /// When scaling was switched off: writes the number of routers that there are into the resource, as an
 /// autoscaler would, so that nothing changes but who may change it. Unless the resource was given
 /// another number in the same breath: then that is meant. Says whether it wrote.
-pub(super) async fn hand_back(model: &Model, former: Option<&RouterStatus>, context: &Context) -> Result<bool, Error> {
-    let router = &model.router;
-    let untouched = former.and_then(|former| former.replicas_before_scaling) == Some(router.replicas);
-    let deployment = routers(&model.identity, context);
-    let present = deployment.and_then(|deployment| deployment.spec?.replicas);
-    let Some(present) = present.filter(|present| !router.scaling.enabled && untouched && *present != router.replicas)
+pub(super) async fn hand_back(
+    model: &Model,
+    former: Option<&RouterStatus>,
+    context: &Context,
+    findings: &mut Findings,
+) -> Result<bool, Error> {
+    let (identity, router) = (&model.identity, &model.router);
+    let Some(before) = former.and_then(|former| former.replicas_before_scaling).filter(|_| !router.scaling.enabled)
     else {
         return Ok(false);
     };
-    let identity = &model.identity;
+    // The watch may be behind the last change that the scaler made.
+    let deployment = Component::Router.object_name(&identity.name);
+    let present = act::present(&context.client, &identity.namespace, &deployment).await.map_err(|source| {
+        Error::HandOver { object: format!("Deployment {}/{deployment}", identity.namespace), source }
+    })?;
+    // Somebody else may have set more than the resource may say.
+    let present = present.map(|present| present.min(model.kafka.partitions));
+    let Some(present) = present.filter(|present| before == router.replicas && *present != router.replicas) else {
+        if let Some(shown) = &mut findings.scaling {
+            shown.replicas_before_scaling = None;
+        }
+        return Ok(false);
+    };
     let api: Api<Chat4AllCluster> = Api::namespaced(context.client.clone(), &identity.namespace);
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..Default::default() };
     let body = json!({"metadata": {"uid": identity.uid}, "spec": {"replicas": present}});

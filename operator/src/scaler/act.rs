@@ -7,6 +7,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
+use super::look::replicas;
 use crate::names::{FIELD_MANAGER, SCALE_FIELD_MANAGER};
 
 /// What became of an attempt to set the number.
@@ -16,6 +17,18 @@ pub enum Outcome {
     Done,
     /// Somebody else owns it with another value.
     OwnedElsewhere,
+}
+
+/// Whose a number of pods is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Owner {
+    /// The scaler's.
+    Scaler {
+        /// The number.
+        count: u32,
+    },
+    /// Somebody else's: their field manager, where one is noted.
+    Other(Option<String>),
 }
 
 /// Sets the number of pods of a Deployment. Unless forced it takes the number from nobody who wants
@@ -38,7 +51,8 @@ pub async fn set(
     }
 }
 
-/// Makes the scaler's field manager an owner of the number of pods as it is, unless it is one already.
+/// Makes the scaler's field manager an owner of the number of pods as it is, where the operator's applies
+/// are one and would take the number along. Where it is somebody else's it stays theirs.
 ///
 /// # Errors
 /// When the API server does not take it, also because the Deployment was just changed: then try again.
@@ -46,7 +60,8 @@ pub async fn claim(client: &Client, namespace: &str, deployment: &str) -> Result
     let api = deployments(client, namespace);
     let live = api.get(deployment).await?;
     let owners = live.metadata.managed_fields.unwrap_or_default();
-    if owners.iter().any(|entry| owns_replicas(entry) && entry.manager.as_deref() == Some(SCALE_FIELD_MANAGER)) {
+    let applied = |entry: &ManagedFieldsEntry| owns_replicas(entry) && entry.manager.as_deref() == Some(FIELD_MANAGER);
+    if owners.iter().any(is_ours) || !owners.iter().any(applied) {
         return Ok(());
     }
     let replicas = live.spec.and_then(|spec| spec.replicas).unwrap_or(1);
@@ -54,6 +69,15 @@ pub async fn claim(client: &Client, namespace: &str, deployment: &str) -> Result
     // Nothing may have changed the number in between.
     body["metadata"]["resourceVersion"] = live.metadata.resource_version.into();
     api.patch_scale(deployment, &PatchParams::apply(SCALE_FIELD_MANAGER), &Patch::Apply(&body)).await.map(drop)
+}
+
+/// The number of pods that a Deployment wants, as the API server has it now; `None` without a Deployment.
+///
+/// # Errors
+/// When the API server does not say.
+pub async fn present(client: &Client, namespace: &str, deployment: &str) -> Result<Option<i32>, kube::Error> {
+    let found = deployments(client, namespace).get_opt(deployment).await?;
+    Ok(found.and_then(|deployment| deployment.spec?.replicas))
 }
 
 fn scale(namespace: &str, deployment: &str, replicas: i32) -> Value {
@@ -65,13 +89,26 @@ fn scale(namespace: &str, deployment: &str, replicas: i32) -> Value {
     })
 }
 
-/// Who last set the number of pods of a Deployment, other than the operator.
+/// Whose the number of pods of a Deployment is, as the API server has it now.
 ///
 /// # Errors
 /// When the API server does not say.
-pub async fn who_set_it(client: &Client, namespace: &str, deployment: &str) -> Result<Option<String>, kube::Error> {
-    let found = deployments(client, namespace).get_metadata(deployment).await?;
-    Ok(foreign_manager(&found.metadata.managed_fields.unwrap_or_default()))
+pub async fn owner(client: &Client, namespace: &str, deployment: &str) -> Result<Owner, kube::Error> {
+    let live = deployments(client, namespace).get(deployment).await?;
+    let count = replicas(&live);
+    Ok(owner_by(&live.metadata.managed_fields.unwrap_or_default(), count))
+}
+
+fn owner_by(entries: &[ManagedFieldsEntry], count: u32) -> Owner {
+    match entries.iter().any(is_ours) {
+        true => Owner::Scaler { count },
+        false => Owner::Other(foreign_manager(entries)),
+    }
+}
+
+/// Whoever sets another number takes it from the scaler.
+fn is_ours(entry: &ManagedFieldsEntry) -> bool {
+    owns_replicas(entry) && entry.manager.as_deref() == Some(SCALE_FIELD_MANAGER)
 }
 
 /// The manager that last set `spec.replicas`, other than the operator.
@@ -106,7 +143,8 @@ mod tests {
 - {manager: kubectl, operation: Update, subresource: scale, time: '2026-01-01T00:00:01Z', fieldsType: FieldsV1, fieldsV1: {'f:spec': {'f:replicas': {}}}}",
         )
         .unwrap();
-        assert_eq!(foreign_manager(&entries).as_deref(), Some("an-autoscaler"));
-        assert_eq!(foreign_manager(&entries[..2]), None);
+        assert_eq!(owner_by(&entries[1..], 3), Owner::Other(Some("an-autoscaler".into())));
+        assert_eq!(owner_by(&entries[1..2], 3), Owner::Other(None));
+        assert_eq!(owner_by(&entries[..2], 3), Owner::Scaler { count: 3 });
     }
 }

@@ -58,13 +58,20 @@ impl Scalers {
         running.insert(key, Running { plan: sender, view, _task: task });
     }
 
+    /// Scaling is off in the resource, whatever else it asks for.
+    pub fn switch_off(&self, namespace: &str, name: &str) {
+        if let Some(task) = self.running().get(&(namespace.to_owned(), name.to_owned())) {
+            task.plan.send_if_modified(|plan| std::mem::replace(&mut plan.scaling.enabled, false));
+        }
+    }
+
     /// What is to be shown of a cluster; `None` until the first look.
     pub fn view(&self, namespace: &str, name: &str) -> Option<View> {
         let running = self.running();
         running.get(&(namespace.to_owned(), name.to_owned()))?.view.borrow().clone()
     }
 
-    /// The cluster is gone.
+    /// The cluster is gone, or nobody knows what its scaling should be by.
     pub fn forget(&self, namespace: &str, name: &str) {
         let gone = self.running().remove(&(namespace.to_owned(), name.to_owned()));
         if let Some(gone) = gone {

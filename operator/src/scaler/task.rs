@@ -10,7 +10,7 @@ use kube::runtime::events::{Event, EventType, Recorder};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::act::{self, Outcome};
+use super::act::{self, Outcome, Owner};
 use super::look::{Looker, replicas};
 use super::ownership::{Ownership, Standing};
 use super::plan::Plan;
@@ -38,6 +38,8 @@ pub(super) struct Task {
     ownership: Ownership,
     foreigner: Option<Foreigner>,
     last_change: Option<String>,
+    /// A change of which the API server did not say whether it took it.
+    unanswered: Option<String>,
     looks: usize,
     shown: Option<(Instant, View)>,
 }
@@ -53,6 +55,7 @@ impl Task {
             ownership: Ownership::default(),
             foreigner: None,
             last_change: None,
+            unanswered: None,
             looks: 0,
             shown: None,
         }
@@ -66,7 +69,7 @@ impl Task {
             tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 tokio::select! {
-                    _ = tick.tick() => {}
+                    biased;
                     changed = plans.changed() => {
                         if changed.is_err() {
                             return;
@@ -77,8 +80,9 @@ impl Task {
                         }
                         self.plan = plan;
                     }
+                    _ = tick.tick() => {}
                 }
-                if let Some(shown) = self.turn().await {
+                if let Some(shown) = self.turn(&plans).await {
                     view.send_replace(Some(shown));
                     (self.world.wake)(&self.plan.identity);
                 }
@@ -98,7 +102,7 @@ impl Task {
     }
 
     /// One look and what follows. Gives what is to be shown when that is news.
-    async fn turn(&mut self) -> Option<View> {
+    async fn turn(&mut self, plans: &watch::Receiver<Plan>) -> Option<View> {
         let deployment = self.world.deployment(&self.plan.identity, &self.plan.deployment)?;
         if self.uid != deployment.metadata.uid {
             self.uid.clone_from(&deployment.metadata.uid);
@@ -106,14 +110,16 @@ impl Task {
         }
         let seen = self.looker.look(&self.world, &self.plan, &deployment).await;
         self.window.push(seen.sample);
+        // A look takes its time, in which scaling may have been switched off.
+        let enabled = self.plan.scaling.enabled && plans.borrow().scaling.enabled;
         let decision = decide(&self.window, &self.plan.scaling.policy);
-        if self.plan.scaling.enabled {
+        if enabled {
             self.act(replicas(&deployment), &decision).await;
         } else {
-            (self.foreigner, self.last_change) = (None, None);
+            (self.foreigner, self.last_change, self.unanswered) = (None, None, None);
         }
         let situation = Situation {
-            enabled: self.plan.scaling.enabled,
+            enabled,
             decision: &decision,
             error: seen.error.as_ref(),
             foreigner: self.foreigner.as_ref(),
@@ -151,7 +157,7 @@ impl Task {
             Standing::Free | Standing::TakeOver => self.foreigner = None,
             Standing::Busy => {}
             Standing::Respect { news: false } if self.foreigner.is_some() => {}
-            Standing::Respect { .. } => self.foreigner = Some(self.who_else(respect).await),
+            Standing::Respect { .. } => self.find_owner(now, respect).await,
         }
         let Verdict::Scale { to, .. } = decision.verdict else { return };
         let force = match standing {
@@ -161,40 +167,52 @@ impl Task {
         };
         let (namespace, deployment) = (&self.plan.identity.namespace, &self.plan.deployment);
         let replicas = i32::try_from(to).unwrap_or(i32::MAX);
+        let line = decision.verdict.to_string();
         match act::set(&self.world.client, namespace, deployment, replicas, force).await {
             Ok(Outcome::Done) => {
                 self.ownership.set(now, to);
-                let line = decision.verdict.to_string();
-                self.tell(&line).await;
-                self.last_change = Some(line);
+                self.changed(line).await;
             }
             Ok(Outcome::OwnedElsewhere) => {
                 self.ownership.refused(now, count, respect);
-                self.foreigner = Some(self.who_else(respect).await);
+                self.find_owner(now, respect).await;
             }
             Err(error) => {
                 tracing::warn!(namespace, deployment, error = plain(&error), "could not set the number of routers");
+                self.unanswered = Some(line);
             }
         }
     }
 
-    async fn who_else(&self, respect: Duration) -> Foreigner {
+    /// Asks who set the number. It was we where the answer to our change was lost, or the watch is behind.
+    /// Where the API server does not say, it is asked at the next look.
+    async fn find_owner(&mut self, now: Duration, respect: Duration) {
         let (namespace, deployment) = (&self.plan.identity.namespace, &self.plan.deployment);
-        let manager = match act::who_set_it(&self.world.client, namespace, deployment).await {
-            Ok(manager) => manager,
-            Err(error) => {
-                tracing::warn!(
-                    namespace,
-                    deployment,
-                    error = plain(&error),
-                    "could not ask who set the number of routers"
-                );
-                None
+        match act::owner(&self.world.client, namespace, deployment).await {
+            Ok(Owner::Scaler { count }) => {
+                self.ownership.set(now, count);
+                self.foreigner = None;
+                if let Some(line) = self.unanswered.take() {
+                    self.changed(line).await;
+                }
             }
-        };
-        let manager = manager.unwrap_or_else(|| "somebody else".to_owned());
-        tracing::warn!(namespace, deployment, manager, "the number of routers was set elsewhere");
-        Foreigner { manager, respect }
+            Ok(Owner::Other(manager)) => {
+                let manager = manager.unwrap_or_else(|| "somebody else".to_owned());
+                tracing::warn!(namespace, deployment, manager, "the number of routers was set elsewhere");
+                self.foreigner = Some(Foreigner { manager, respect });
+            }
+            Err(error) => {
+                let error = plain(&error);
+                tracing::warn!(namespace, deployment, error, "could not ask who set the number of routers");
+                self.foreigner = None;
+            }
+        }
+    }
+
+    async fn changed(&mut self, line: String) {
+        self.unanswered = None;
+        self.tell(&line).await;
+        self.last_change = Some(line);
     }
 
     /// The log line and the event of a change.

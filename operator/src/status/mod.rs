@@ -87,10 +87,7 @@ pub fn of(
     let status = Chat4AllClusterStatus {
         observed_generation: Some(identity.generation),
         conditions,
-        router: match rollouts {
-            Some(rollouts) => Some(router_status(identity, rollouts, former, findings.scaling.as_ref())),
-            None => former.and_then(|status| status.router.clone()),
-        },
+        router: router_status(identity, rollouts, former, findings.scaling.as_ref()),
         connectors: match rollouts {
             Some(rollouts) => rollouts.connectors.iter().map(connector_status).collect(),
             None => former.map(|status| status.connectors.clone()).unwrap_or_default(),
@@ -102,17 +99,23 @@ pub fn of(
 /// What the scaling shows stays until it shows something else.
 fn router_status(
     identity: &Identity,
-    rollouts: &Rollouts,
+    rollouts: Option<&Rollouts>,
     former: Option<&Chat4AllClusterStatus>,
     scaling: Option<&Shown>,
-) -> RouterStatus {
-    let mut status = former.and_then(|status| status.router.clone()).unwrap_or_default();
-    status.replicas = rollouts.router.as_ref().map_or(0, |r| r.existing);
-    status.selector = selector_line(&Component::Router.selector(&identity.name));
+) -> Option<RouterStatus> {
+    let former = former.and_then(|status| status.router.clone());
+    let mut status = match rollouts {
+        Some(rollouts) => RouterStatus {
+            replicas: rollouts.router.as_ref().map_or(0, |r| r.existing),
+            selector: selector_line(&Component::Router.selector(&identity.name)),
+            ..former.unwrap_or_default()
+        },
+        None => former?,
+    };
     if let Some(Shown { desired, lag_seconds, replicas_before_scaling, learned }) = scaling.cloned() {
         status = RouterStatus { desired, lag_seconds, replicas_before_scaling, learned, ..status };
     }
-    status
+    Some(status)
 }
 
 fn connector_status((name, rollout): &(String, Option<Rollout>)) -> ConnectorStatus {

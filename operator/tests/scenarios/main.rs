@@ -6,6 +6,8 @@
 mod api_server;
 mod election;
 mod flow;
+mod handover;
+mod recovery;
 mod scaling;
 mod world;
 
@@ -183,6 +185,24 @@ async fn a_removed_connector_goes_with_everything_of_its_own_but_its_topics() {
     assert_eq!(world.api.names("serviceaccounts"), ["demo-api", "demo-migrate", "demo-router"]);
     assert!(world.kafka.topics().contains_key("whatsapp-outbound"));
     assert_eq!(world.cluster()["status"]["connectors"], json!([]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renamed_connector_goes_under_its_former_name_and_comes_under_the_other() {
+    let world = World::with_a_ready_cluster().await;
+    world.edit_spec(|spec| spec["connectors"][0]["name"] = "business".into());
+    world.kubernetes_runs_everything().await;
+    let renamed = ["demo-api", "demo-connector-business", "demo-router"];
+    world.until("the connector is renamed", |w| w.api.names("deployments") == renamed).await;
+    world.until("it is ready", |w| w.condition("Ready").0 == "True").await;
+    assert_eq!(world.api.names("poddisruptionbudgets"), renamed);
+    assert_eq!(
+        world.api.names("serviceaccounts"),
+        ["demo-api", "demo-connector-business", "demo-migrate", "demo-router"]
+    );
+    let topics = world.kafka.topics();
+    assert!(topics.contains_key("whatsapp-outbound") && topics.contains_key("business-outbound"), "{topics:?}");
+    assert_eq!(world.cluster()["status"]["connectors"][0]["name"], "business");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! The number of routers follows the work, and changes hands without a jump.
+//! The number of routers follows the work.
 
 use std::time::Duration;
 
@@ -57,82 +57,6 @@ async fn an_idle_cluster_with_scaling_on_causes_no_writes_while_kafka_is_asked()
     tokio::time::sleep(MINUTE * 5).await;
     assert!(world.flow.looks() >= looks + 55, "every five seconds");
     assert_eq!(world.api.writes()[before.len()..], [""; 0]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn switching_scaling_on_leaves_the_number_and_its_owner_is_the_scaler() {
-    let world = World::with_a_ready_cluster().await;
-    assert_eq!(world.condition("RouterScaling").1, "Off");
-    world.edit_spec(|spec| spec["router"]["autoscaling"] = scaling());
-    world.until("scaling is on", |w| w.condition("RouterScaling").1 != "Off").await;
-    world.pass(MINUTE).await;
-    assert_eq!(world.replicas(), 3);
-    let owners = world.api.owners("deployments", NAMESPACE, "demo-router", "/f:spec/f:replicas");
-    assert_eq!(owners, ["chat4all-operator-scaler/scale"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn switching_scaling_off_leaves_the_number_and_the_resource_says_it() {
-    let world = World::with_scaling_on().await;
-    world.flow.runs(1000.0, 200.0);
-    world.pass(MINUTE * 2).await;
-    assert_eq!(world.replicas(), 12);
-    world.edit_spec(|spec| spec["router"]["autoscaling"]["enabled"] = false.into());
-    world.until("scaling is off", |w| w.condition("RouterScaling").1 == "Off").await;
-    world.pass(MINUTE).await;
-    assert_eq!(world.replicas(), 12);
-    assert_eq!(world.cluster()["spec"]["router"]["replicas"], 12);
-    // From now on the resource says it, for kubectl scale and for other autoscalers.
-    world.edit_spec(|spec| spec["router"]["replicas"] = 4.into());
-    world.until("the resource is followed", |w| w.replicas() == 4).await;
-    world.edit_spec(|spec| spec["router"]["autoscaling"]["enabled"] = true.into());
-    world.until("scaling is on", |w| w.condition("RouterScaling").1 != "Off").await;
-    assert_eq!(world.replicas(), 4);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_number_given_in_the_same_edit_that_switches_scaling_off_is_meant() {
-    let world = World::with_scaling_on().await;
-    world.flow.runs(1000.0, 200.0);
-    world.pass(MINUTE * 2).await;
-    world.edit_spec(|spec| {
-        spec["router"]["autoscaling"]["enabled"] = false.into();
-        spec["router"]["replicas"] = 5.into();
-    });
-    world.until("the resource is followed", |w| w.replicas() == 5).await;
-    world.pass(MINUTE).await;
-    assert_eq!((world.replicas(), world.cluster()["spec"]["router"]["replicas"].as_i64()), (5, Some(5)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_new_cluster_with_scaling_on_begins_with_the_number_of_its_resource() {
-    let world = World::new();
-    world.create_secrets();
-    let mut cluster = crate::world::sample();
-    cluster["spec"]["router"] =
-        json!({"replicas": 3, "autoscaling": {"enabled": true, "minReplicas": 2, "maxReplicas": 6}});
-    world.api.put(cluster);
-    world.kubernetes_runs_everything().await;
-    world.until("the cluster is ready", |w| w.condition("Ready").0 == "True").await;
-    world.pass(MINUTE).await;
-    assert_eq!(world.replicas(), 3);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_number_that_somebody_else_sets_is_named_respected_and_then_taken_over() {
-    let world = World::with_scaling_on().await;
-    world.flow.runs(100.0, 200.0);
-    world.pass(MINUTE).await;
-    world.api.edit("deployments", NAMESPACE, "demo-router", |d| d["spec"]["replicas"] = 9.into());
-    world.until("it is named", |w| w.condition("RouterScaling").1 == "ReplicasSetElsewhere").await;
-    let (status, _, message) = world.condition("RouterScaling");
-    assert_eq!(status, "False");
-    assert!(message.contains("set by kubectl") && message.contains("300 s"), "{message}");
-    world.pass(MINUTE * 4).await;
-    assert_eq!(world.replicas(), 9, "it is respected");
-    world.pass(MINUTE * 30).await;
-    assert_eq!(world.replicas(), 1, "it is taken over");
-    assert_eq!(world.condition("Ready").0, "True");
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,4 +140,20 @@ async fn a_hundred_clusters_with_scaling_on_are_asked_about_and_written_only_whe
     tokio::time::sleep(MINUTE).await;
     assert!(world.flow.looks() - looks >= 100 * 11, "{} looks", world.flow.looks() - looks);
     assert_eq!(world.api.writes()[before.len()..], [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_that_became_invalid_is_not_asked_about_until_it_is_valid() {
+    let world = World::with_scaling_on().await;
+    world.edit_spec(|spec| spec["store"]["keyspace"] = "Not A Keyspace".into());
+    world.until("it is said", |w| w.condition("RouterScaling").1 == "SpecInvalid").await;
+    assert_eq!(world.flow.forgotten(), ["demo"]);
+    let looks = world.flow.looks();
+    world.pass(MINUTE * 5).await;
+    assert_eq!((world.flow.looks(), world.replicas()), (looks, 3));
+    assert!(!world.metrics().contains("chat4all_operator_router_desired_replicas{"), "{}", world.metrics());
+    assert_eq!(world.cluster()["status"]["router"]["lagSeconds"], json!(null));
+    world.edit_spec(|spec| spec["store"]["keyspace"] = "demo".into());
+    world.until("it goes on", |w| w.condition("RouterScaling").0 == "True").await;
+    assert_eq!(world.replicas(), 3);
 }

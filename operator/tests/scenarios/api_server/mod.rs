@@ -16,6 +16,7 @@ mod state;
 mod tests;
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::{Body as ResponseBody, Bytes};
@@ -43,12 +44,13 @@ pub struct ApiServer(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     length_of_history: watch::Sender<usize>,
+    away: watch::Sender<bool>,
 }
 
 impl ApiServer {
     pub fn new() -> Self {
-        let (length_of_history, _) = watch::channel(0);
-        Self(Arc::new(Shared { state: Mutex::new(State::new()), length_of_history }))
+        let (length_of_history, away) = (watch::Sender::new(0), watch::Sender::new(false));
+        Self(Arc::new(Shared { state: Mutex::new(State::new()), length_of_history, away }))
     }
 
     /// A client of it.
@@ -56,7 +58,7 @@ impl ApiServer {
         let server = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
             let server = server.clone();
-            async move { Ok::<_, Infallible>(server.serve(request).await) }
+            async move { server.serve(request).await }
         });
         Client::new(service, "default")
     }
@@ -144,6 +146,16 @@ impl ApiServer {
         self.state().refused = plural_and_status.map(|(plural, status)| (plural.to_owned(), status));
     }
 
+    /// While it is away it takes no connections, and watches have ended.
+    pub fn is_away(&self, away: bool) {
+        self.0.away.send_replace(away);
+    }
+
+    /// Does what the next such request asks for, as [`writes`](Self::writes) has it, but the answer is lost.
+    pub fn loses_the_answer_to(&self, request: &str) {
+        self.state().unanswered = Some(request.to_owned());
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap()
     }
@@ -152,28 +164,36 @@ impl ApiServer {
         self.0.length_of_history.send_replace(state.history.len());
     }
 
-    async fn serve(&self, request: Request<Body>) -> Response<ResponseBody> {
+    async fn serve(&self, request: Request<Body>) -> io::Result<Response<ResponseBody>> {
         let call = Call::read(request).await;
+        if *self.0.away.borrow() {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
         if call.is_watch() {
-            return self.watch(call);
+            return Ok(self.watch(call));
         }
         let mut state = self.state();
         state.requests.push(call.logged());
         let answer = answer(&mut state, &call);
         self.tell(&state);
+        if state.unanswered.take_if(|request| *request == call.logged()).is_some() {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
         drop(state);
-        match answer {
+        Ok(match answer {
             Ok(object) => respond(StatusCode::OK, &object),
             Err(Refusal { status, reason, message }) => respond(
                 status,
                 &json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": status.as_u16(), "reason": reason, "message": message}),
             ),
-        }
+        })
     }
 
     fn watch(&self, call: Call) -> Response<ResponseBody> {
         let since = call.since();
         let changes = self.0.length_of_history.subscribe();
+        let mut away = self.0.away.subscribe();
+        let goes_away = async move { _ = away.wait_for(|away| *away).await };
         let server = self.clone();
         let stream = stream::unfold((server, changes, 0usize), move |(server, mut changes, mut seen)| {
             let wanted = call.matches();
@@ -197,7 +217,7 @@ impl ApiServer {
                 }
             }
         });
-        Response::new(ResponseBody::from_stream(stream.boxed()))
+        Response::new(ResponseBody::from_stream(stream.take_until(goes_away).boxed()))
     }
 }
 

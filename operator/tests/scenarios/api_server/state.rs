@@ -41,6 +41,8 @@ pub struct State {
     pub requests: Vec<String>,
     /// A kind to which writes are refused.
     pub refused: Option<(String, StatusCode)>,
+    /// The request whose answer gets lost.
+    pub unanswered: Option<String>,
     managers: HashMap<Key, Managers>,
     began: Instant,
 }
@@ -53,6 +55,7 @@ impl State {
             history: Vec::new(),
             requests: Vec::new(),
             refused: None,
+            unanswered: None,
             managers: HashMap::new(),
             began: Instant::now(),
         }
