@@ -79,7 +79,7 @@ fn beside(demo: &Chat4AllCluster) -> Chat4AllCluster {
     spec.router.replicas = 1;
     for connector in &mut spec.connectors {
         connector.replicas = 1;
-        connector.base_url = format!("http://simulator.{there}.svc:8090");
+        connector.base_url = Some(format!("http://simulator.{there}.svc:8090"));
     }
     tenant
 }
