@@ -1,9 +1,10 @@
 //! The rules that are compared: ours, and the usual one.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
+use chat4all_operator::api::Autoscaling;
 use chat4all_operator::scaling::{Policy, Window, decide};
+use chat4all_operator::validate::scaling;
 
 use crate::group::{Group, PARTITIONS};
 
@@ -30,16 +31,7 @@ impl Ours {
 
 /// The defaults of the resource.
 pub fn policy() -> Policy {
-    Policy {
-        min: 1,
-        max: PARTITIONS as u32,
-        partitions: PARTITIONS as u32,
-        drain_target: Duration::from_secs(120),
-        target_utilization: 0.7,
-        stabilization: Duration::from_secs(300),
-        cooldown: Duration::from_secs(30),
-        rebalance: Duration::from_secs(10),
-    }
+    scaling(&Autoscaling::default(), PARTITIONS as i32).policy
 }
 
 impl Rule for Ours {

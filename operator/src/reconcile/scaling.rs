@@ -74,9 +74,8 @@ pub(super) async fn hand_back(
     };
     // The watch may be behind the last change that the scaler made.
     let deployment = Component::Router.object_name(&identity.name);
-    let present = act::present(&context.client, &identity.namespace, &deployment).await.map_err(|source| {
-        Error::HandOver { object: format!("Deployment {}/{deployment}", identity.namespace), source }
-    })?;
+    let present = act::present(&context.client, &identity.namespace, &deployment).await;
+    let present = present.map_err(not_handed_over("Deployment", identity, &deployment))?;
     // Somebody else may have set more than the resource may say.
     let present = present.map(|present| present.min(model.kafka.partitions));
     let Some(present) = present.filter(|present| before == router.replicas && *present != router.replicas) else {
@@ -88,10 +87,8 @@ pub(super) async fn hand_back(
     let api: Api<Chat4AllCluster> = Api::namespaced(context.client.clone(), &identity.namespace);
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..Default::default() };
     let body = json!({"metadata": {"uid": identity.uid}, "spec": {"replicas": present}});
-    api.patch_scale(&identity.name, &params, &Patch::Merge(&body)).await.map_err(|source| Error::HandOver {
-        object: format!("Chat4AllCluster {}/{}", identity.namespace, identity.name),
-        source,
-    })?;
+    let written = api.patch_scale(&identity.name, &params, &Patch::Merge(&body)).await;
+    written.map_err(not_handed_over("Chat4AllCluster", identity, &identity.name))?;
     tracing::info!(
         namespace = identity.namespace,
         cluster = identity.name,
@@ -114,7 +111,7 @@ pub(super) async fn with_its_replicas<'a>(
     if !model.router.scaling.enabled || deployment.metadata.name.as_deref() != Some(&name) {
         return Ok(Cow::Borrowed(deployment));
     }
-    if routers(identity, context).is_none() {
+    if context.owned.deployment(&identity.namespace, &name).is_none() {
         let view = context.scalers.view(&identity.namespace, &identity.name);
         let before = view.and_then(|view| view.desired).unwrap_or_else(|| model.router.initial_replicas());
         let mut new = deployment.clone();
@@ -122,14 +119,13 @@ pub(super) async fn with_its_replicas<'a>(
         return Ok(Cow::Owned(new));
     }
     if !context.applier.has(&context.owned, identity, Kind::Deployment, deployment) {
-        act::claim(&context.client, &identity.namespace, &name).await.map_err(|source| Error::HandOver {
-            object: format!("Deployment {}/{name}", identity.namespace),
-            source,
-        })?;
+        let claimed = act::claim(&context.client, &identity.namespace, &name).await;
+        claimed.map_err(not_handed_over("Deployment", identity, &name))?;
     }
     Ok(Cow::Borrowed(deployment))
 }
 
-fn routers(identity: &Identity, context: &Context) -> Option<Deployment> {
-    context.owned.deployment(&identity.namespace, &Component::Router.object_name(&identity.name))
+fn not_handed_over(kind: &str, identity: &Identity, name: &str) -> impl FnOnce(kube::Error) -> Error {
+    let object = format!("{kind} {}/{name}", identity.namespace);
+    |source| Error::HandOver { object, source }
 }

@@ -40,10 +40,10 @@ pub async fn set(
     client: &Client,
     namespace: &str,
     deployment: &str,
-    replicas: i32,
+    count: u32,
     force: bool,
 ) -> Result<Outcome, kube::Error> {
-    let body = scale(namespace, deployment, replicas);
+    let body = scale(namespace, deployment, count);
     let params = PatchParams { force, ..PatchParams::apply(SCALE_FIELD_MANAGER) };
     match deployments(client, namespace).patch_scale(deployment, &params, &Patch::Apply(&body)).await {
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(Outcome::OwnedElsewhere),
@@ -59,13 +59,13 @@ pub async fn set(
 pub async fn claim(client: &Client, namespace: &str, deployment: &str) -> Result<(), kube::Error> {
     let api = deployments(client, namespace);
     let live = api.get(deployment).await?;
+    let count = replicas(&live);
     let owners = live.metadata.managed_fields.unwrap_or_default();
     let applied = |entry: &ManagedFieldsEntry| owns_replicas(entry) && entry.manager.as_deref() == Some(FIELD_MANAGER);
     if owners.iter().any(is_ours) || !owners.iter().any(applied) {
         return Ok(());
     }
-    let replicas = live.spec.and_then(|spec| spec.replicas).unwrap_or(1);
-    let mut body = scale(namespace, deployment, replicas);
+    let mut body = scale(namespace, deployment, count);
     // Nothing may have changed the number in between.
     body["metadata"]["resourceVersion"] = live.metadata.resource_version.into();
     api.patch_scale(deployment, &PatchParams::apply(SCALE_FIELD_MANAGER), &Patch::Apply(&body)).await.map(drop)
@@ -80,12 +80,12 @@ pub async fn present(client: &Client, namespace: &str, deployment: &str) -> Resu
     Ok(found.and_then(|deployment| deployment.spec?.replicas))
 }
 
-fn scale(namespace: &str, deployment: &str, replicas: i32) -> Value {
+fn scale(namespace: &str, deployment: &str, count: u32) -> Value {
     json!({
         "apiVersion": "autoscaling/v1",
         "kind": "Scale",
         "metadata": {"name": deployment, "namespace": namespace},
-        "spec": {"replicas": replicas},
+        "spec": {"replicas": count},
     })
 }
 

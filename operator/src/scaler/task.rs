@@ -166,9 +166,8 @@ impl Task {
             Standing::Busy | Standing::Respect { .. } => return,
         };
         let (namespace, deployment) = (&self.plan.identity.namespace, &self.plan.deployment);
-        let replicas = i32::try_from(to).unwrap_or(i32::MAX);
         let line = decision.verdict.to_string();
-        match act::set(&self.world.client, namespace, deployment, replicas, force).await {
+        match act::set(&self.world.client, namespace, deployment, to, force).await {
             Ok(Outcome::Done) => {
                 self.ownership.set(now, to);
                 self.changed(line).await;

@@ -21,6 +21,7 @@ use crate::model::{Api, Connector, Exposure, Identity, Image, Kafka, Model, Rout
 use crate::neighbours::Neighbour;
 
 pub use self::read::{read, read_status};
+pub use self::scaling::scaling;
 pub use self::secrets::{JWT_KEY, USERS};
 
 /// One thing that is wrong: where, why, and what to do about it.
@@ -116,7 +117,7 @@ pub fn validate(
         router: Router {
             replicas: spec.router.replicas,
             resources: spec.router.resources.clone(),
-            scaling: scaling::scaling(spec),
+            scaling: scaling::scaling(&spec.router.autoscaling, spec.kafka.partitions),
         },
         connectors,
         identity,

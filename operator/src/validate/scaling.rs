@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::seconds;
-use crate::api::Chat4AllClusterSpec;
+use crate::api::{Autoscaling, Chat4AllClusterSpec};
 use crate::model::Scaling;
 use crate::scaling::Policy;
 
@@ -31,10 +31,9 @@ pub(super) fn numbers(spec: &Chat4AllClusterSpec) -> Vec<Number> {
     ]
 }
 
-/// The rules. Its numbers have been checked.
-pub(super) fn scaling(spec: &Chat4AllClusterSpec) -> Scaling {
-    let scaling = &spec.router.autoscaling;
-    let partitions = spec.kafka.partitions.unsigned_abs();
+/// The rules for the routers of so many partitions. The numbers have been checked.
+pub fn scaling(scaling: &Autoscaling, partitions: i32) -> Scaling {
+    let partitions = partitions.unsigned_abs();
     let max = scaling.max_replicas.map_or(partitions, |max| max.unsigned_abs().min(partitions));
     Scaling {
         enabled: scaling.enabled,

@@ -90,8 +90,8 @@ pub enum Error {
 pub fn open(kind: Kind, config: &ChannelConfig) -> Result<Arc<dyn Channel>, Error> {
     Ok(match kind {
         Kind::Whatsapp => Arc::new(whatsapp::Whatsapp::open(config)?),
-        Kind::Instagram => Arc::new(instagram::Instagram::open(config)?),
-        Kind::Messenger => Arc::new(messenger::Messenger::open(config)?),
+        Kind::Instagram => Arc::new(instagram::open(config)?),
+        Kind::Messenger => Arc::new(messenger::open(config)?),
         Kind::Telegram => Arc::new(telegram::Telegram::open(config)?),
         Kind::Webhook => Arc::new(standard_webhook::StandardWebhook::open(config)?),
     })

@@ -92,7 +92,7 @@ pub(crate) async fn answer(
     refusal: impl FnOnce(&Fault) -> Reply,
 ) -> Response {
     let fault = shared.faults.strike(Instant::now());
-    let takes = fault.as_ref().is_none_or(|fault| fault.accept || !(fault.refuses() || fault.drop_answer));
+    let takes = fault.as_ref().is_none_or(Fault::takes);
     let (usual, message_id) = match verdict {
         Ok(right) => (right.reply, takes.then_some(right.message_id)),
         Err(reply) => (reply, None),
@@ -101,9 +101,19 @@ pub(crate) async fn answer(
         Some(fault) if fault.refuses() => refusal(fault),
         _ => usual,
     };
-    let dropped = fault.as_ref().is_some_and(|fault| fault.drop_answer);
+    note(shared, Received { message_id, ..heard }, &reply, fault.as_ref());
+    give(scissors, reply, fault).await
+}
+
+/// Writes into the log what was heard and what is answered.
+pub(crate) fn note(shared: &Shared, heard: Received, reply: &Reply, fault: Option<&Fault>) {
+    let dropped = fault.is_some_and(|fault| fault.drop_answer);
     let answer = Answered { status: reply.status, code: reply.code, dropped };
-    shared.log.append(Timestamp::now(), Received { message_id, answer, ..heard });
+    shared.log.append(Timestamp::now(), Received { answer, ..heard });
+}
+
+/// Gives the answer as late as the fault says, or cuts the connection instead.
+pub(crate) async fn give(scissors: &Scissors, reply: Reply, fault: Option<Fault>) -> Response {
     if let Some(fault) = fault {
         tokio::time::sleep(Duration::from_millis(fault.delay_millis)).await;
         if fault.drop_answer {

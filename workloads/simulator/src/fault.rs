@@ -63,6 +63,11 @@ impl Fault {
     pub(crate) fn refuses(&self) -> bool {
         self.status.is_some() || self.code.is_some()
     }
+
+    /// Whether a message that keeps the contract counts as accepted all the same.
+    pub(crate) fn takes(&self) -> bool {
+        self.accept || !(self.refuses() || self.drop_answer)
+    }
 }
 
 /// The fault that stands, if any.

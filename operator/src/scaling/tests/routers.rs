@@ -2,25 +2,18 @@
 
 use std::time::Duration;
 
+use crate::api::Autoscaling;
 use crate::scaling::{
     Committed, Decision, Learned, Offsets, PartitionOffsets, Pods, Policy, Sample, Verdict, Window, decide,
 };
+use crate::validate::scaling;
 
 pub const PARTITIONS: usize = 12;
 pub const POLL: u64 = 5;
 
 /// What a resource without any wishes gets.
 pub fn policy() -> Policy {
-    Policy {
-        min: 1,
-        max: PARTITIONS as u32,
-        partitions: PARTITIONS as u32,
-        drain_target: Duration::from_secs(120),
-        target_utilization: 0.7,
-        stabilization: Duration::from_secs(300),
-        cooldown: Duration::from_secs(30),
-        rebalance: Duration::from_secs(10),
-    }
+    scaling(&Autoscaling::default(), PARTITIONS as i32).policy
 }
 
 /// Routers with evenly spread messages and no status updates.

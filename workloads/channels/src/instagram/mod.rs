@@ -1,21 +1,15 @@
 //! Instagram: texts and files by URL; knows one account, by Instagram Login or linked to a page. It tells
 //! what was read, not what arrived. Source: provider-contracts, "Instagram".
 
-use chat4all_message::{Channel as Kind, Delivery, MediaKind, WebhookRecord};
-use http::{HeaderMap, StatusCode};
-use jiff::Timestamp;
+use chat4all_message::{Channel as Kind, MediaKind};
 use serde::Deserialize;
 
-use crate::answer::Answer;
 use crate::base_url::BaseUrl;
 use crate::capabilities::{Capabilities, MediaRule};
-use crate::channel::{Channel, Unsendable};
 use crate::limit::Limit;
 use crate::meta::account;
 use crate::meta::dialog::Dialog;
-use crate::outgoing::Outgoing;
 use crate::registry::{ChannelConfig, Error};
-use crate::webhook::WebhookEvent;
 
 const LOGIN_BASE_URL: &str = "https://graph.instagram.com";
 const PAGE_BASE_URL: &str = "https://graph.facebook.com";
@@ -36,12 +30,6 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     tells_read: true,
 };
 
-/// One Instagram account.
-#[derive(Debug)]
-pub struct Instagram {
-    dialog: Dialog,
-}
-
 /// `spec.connectors[].account` of an Instagram connector.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -53,42 +41,24 @@ struct Fields {
     api_version: Option<String>,
 }
 
-impl Instagram {
-    /// Reads the account and the file `access-token`.
-    pub fn open(config: &ChannelConfig) -> Result<Self, Error> {
-        let fields: Fields = serde_json::from_str(&config.account)
-            .map_err(|error| Error::Account { why: error.to_string(), example: EXAMPLE_ACCOUNT })?;
-        let instagram = account::id("instagramId", "an Instagram account's id", fields.instagram_id)?;
-        let page = fields.page_id.map(|page| account::id("pageId", "a page's id", Some(page))).transpose()?;
-        let version = account::version(fields.api_version)?;
-        let usual = if page.is_some() { PAGE_BASE_URL } else { LOGIN_BASE_URL };
-        let base = BaseUrl::of(config.base_url.as_deref(), usual)?;
-        let node = page.as_ref().unwrap_or(&instagram);
-        let (token, authorization) = account::token(config)?;
-        Ok(Self {
-            dialog: Dialog {
-                connector: config.connector.clone(),
-                capabilities: &CAPABILITIES,
-                object: "instagram",
-                messages_url: base.join(&format!("/{version}/{node}/messages"))?,
-                entry_id: instagram,
-                token,
-                authorization,
-            },
-        })
-    }
-}
-
-impl Channel for Instagram {
-    fn request(&self, delivery: &Delivery, _now: Timestamp) -> Result<Outgoing, Unsendable> {
-        self.dialog.request(delivery)
-    }
-
-    fn classify(&self, _delivery: &Delivery, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
-        self.dialog.classify(status, headers, body)
-    }
-
-    fn parse_webhook(&self, record: &WebhookRecord) -> Vec<WebhookEvent> {
-        self.dialog.parse_webhook(record)
-    }
+/// Opens the channel of an account: reads it and the file `access-token`.
+pub(crate) fn open(config: &ChannelConfig) -> Result<Dialog, Error> {
+    let fields: Fields = serde_json::from_str(&config.account)
+        .map_err(|error| Error::Account { why: error.to_string(), example: EXAMPLE_ACCOUNT })?;
+    let instagram = account::id("instagramId", "an Instagram account's id", fields.instagram_id)?;
+    let page = fields.page_id.map(|page| account::id("pageId", "a page's id", Some(page))).transpose()?;
+    let version = account::version(fields.api_version)?;
+    let usual = if page.is_some() { PAGE_BASE_URL } else { LOGIN_BASE_URL };
+    let base = BaseUrl::of(config.base_url.as_deref(), usual)?;
+    let node = page.as_ref().unwrap_or(&instagram);
+    let (token, authorization) = account::token(config)?;
+    Ok(Dialog {
+        connector: config.connector.clone(),
+        capabilities: &CAPABILITIES,
+        object: "instagram",
+        messages_url: base.join(&format!("/{version}/{node}/messages"))?,
+        entry_id: instagram,
+        token,
+        authorization,
+    })
 }

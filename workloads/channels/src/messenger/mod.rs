@@ -1,21 +1,15 @@
 //! Messenger: texts and files by URL; knows one page. That something was read is told by a watermark,
 //! which names no message. Source: provider-contracts, "Messenger".
 
-use chat4all_message::{Channel as Kind, Delivery, MediaKind, WebhookRecord};
-use http::{HeaderMap, StatusCode};
-use jiff::Timestamp;
+use chat4all_message::{Channel as Kind, MediaKind};
 use serde::Deserialize;
 
-use crate::answer::Answer;
 use crate::base_url::BaseUrl;
 use crate::capabilities::{Capabilities, MediaRule};
-use crate::channel::{Channel, Unsendable};
 use crate::limit::Limit;
 use crate::meta::account;
 use crate::meta::dialog::Dialog;
-use crate::outgoing::Outgoing;
 use crate::registry::{ChannelConfig, Error};
-use crate::webhook::WebhookEvent;
 
 const USUAL_BASE_URL: &str = "https://graph.facebook.com";
 const EXAMPLE_ACCOUNT: &str = r#"{"pageId":"106540352242922","apiVersion":"v25.0"}"#;
@@ -35,12 +29,6 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     tells_read: false,
 };
 
-/// One page.
-#[derive(Debug)]
-pub struct Messenger {
-    dialog: Dialog,
-}
-
 /// `spec.connectors[].account` of a Messenger connector.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -49,39 +37,21 @@ struct Fields {
     api_version: Option<String>,
 }
 
-impl Messenger {
-    /// Reads the account and the file `access-token`.
-    pub fn open(config: &ChannelConfig) -> Result<Self, Error> {
-        let fields: Fields = serde_json::from_str(&config.account)
-            .map_err(|error| Error::Account { why: error.to_string(), example: EXAMPLE_ACCOUNT })?;
-        let page = account::id("pageId", "a page's id", fields.page_id)?;
-        let version = account::version(fields.api_version)?;
-        let base = BaseUrl::of(config.base_url.as_deref(), USUAL_BASE_URL)?;
-        let (token, authorization) = account::token(config)?;
-        Ok(Self {
-            dialog: Dialog {
-                connector: config.connector.clone(),
-                capabilities: &CAPABILITIES,
-                object: "page",
-                messages_url: base.join(&format!("/{version}/{page}/messages"))?,
-                entry_id: page,
-                token,
-                authorization,
-            },
-        })
-    }
-}
-
-impl Channel for Messenger {
-    fn request(&self, delivery: &Delivery, _now: Timestamp) -> Result<Outgoing, Unsendable> {
-        self.dialog.request(delivery)
-    }
-
-    fn classify(&self, _delivery: &Delivery, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
-        self.dialog.classify(status, headers, body)
-    }
-
-    fn parse_webhook(&self, record: &WebhookRecord) -> Vec<WebhookEvent> {
-        self.dialog.parse_webhook(record)
-    }
+/// Opens the channel of a page: reads it and the file `access-token`.
+pub(crate) fn open(config: &ChannelConfig) -> Result<Dialog, Error> {
+    let fields: Fields = serde_json::from_str(&config.account)
+        .map_err(|error| Error::Account { why: error.to_string(), example: EXAMPLE_ACCOUNT })?;
+    let page = account::id("pageId", "a page's id", fields.page_id)?;
+    let version = account::version(fields.api_version)?;
+    let base = BaseUrl::of(config.base_url.as_deref(), USUAL_BASE_URL)?;
+    let (token, authorization) = account::token(config)?;
+    Ok(Dialog {
+        connector: config.connector.clone(),
+        capabilities: &CAPABILITIES,
+        object: "page",
+        messages_url: base.join(&format!("/{version}/{page}/messages"))?,
+        entry_id: page,
+        token,
+        authorization,
+    })
 }

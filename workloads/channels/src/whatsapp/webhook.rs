@@ -2,8 +2,6 @@
 //! itself. Knows one number; what belongs to another is not for this connector.
 //! Source: provider-contracts, "Webhooks that come in".
 
-use std::collections::HashSet;
-
 use chat4all_message::{DeliveryEvent, InboundMessage, ProviderRef, StatusUpdate, Subject, WebhookRecord};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -11,89 +9,71 @@ use serde_json::Value;
 use super::account::Account;
 use super::inbound;
 use crate::meta::error::ErrorObject;
+use crate::meta::reading::{Reading, text};
 use crate::time::instant;
 use crate::webhook::WebhookEvent;
 
 pub(super) fn parse(account: &Account, record: &WebhookRecord) -> Vec<WebhookEvent> {
-    let mut reader = Reader { account, received_at: record.received_at, events: Vec::new(), seen: HashSet::new() };
-    match serde_json::from_slice(&record.body) {
-        Ok(body) => reader.body(&body),
-        Err(error) => reader.reject(String::new(), format!("the body is not JSON: {error}")),
+    let mut reader = Reader { account, received_at: record.received_at, reading: Reading::default() };
+    if let Some(body) = reader.reading.body(record) {
+        reader.body(&body);
     }
-    reader.events
+    reader.reading.events
 }
 
 struct Reader<'a> {
     account: &'a Account,
     received_at: Timestamp,
-    events: Vec<WebhookEvent>,
-    /// What this body told already: the provider repeats itself, also within a batch.
-    seen: HashSet<(String, String)>,
+    reading: Reading,
 }
 
 impl Reader<'_> {
     fn body(&mut self, body: &Value) {
-        match text(body, "object") {
+        match text(&body["object"]) {
             Some("whatsapp_business_account") => {
-                for (place, entry) in self.list(body, "entry", "") {
-                    for (place, change) in self.list(entry, "changes", &place) {
+                for (place, entry) in self.reading.list(body, "entry", "") {
+                    for (place, change) in self.reading.list(entry, "changes", &place) {
                         self.change(place, change);
                     }
                 }
             }
-            Some(other) => self.ignore(String::new(), format!("object {other:?} is not a WhatsApp account's")),
-            None => self.reject(String::new(), "object is missing".to_owned()),
+            Some(other) => self.reading.ignore(String::new(), format!("object {other:?} is not a WhatsApp account's")),
+            None => self.reading.reject(String::new(), "object is missing".to_owned()),
         }
     }
 
     fn change(&mut self, place: String, change: &Value) {
-        match text(change, "field") {
+        match text(&change["field"]) {
             Some("messages") => {}
-            Some(other) => return self.ignore(place, format!("field {other:?} tells nothing about messages")),
-            None => return self.reject(place, "field is missing".to_owned()),
+            Some(other) => return self.reading.ignore(place, format!("field {other:?} tells nothing about messages")),
+            None => return self.reading.reject(place, "field is missing".to_owned()),
         }
         let place = format!("{place}.value");
         let value = &change["value"];
-        match text(&value["metadata"], "phone_number_id") {
+        match text(&value["metadata"]["phone_number_id"]) {
             Some(id) if id == self.account.phone_number_id => {}
             Some(other) => {
-                return self.ignore(place, format!("it is for phone number id {other}, not this connector's"));
+                return self.reading.ignore(place, format!("it is for phone number id {other}, not this connector's"));
             }
-            None => return self.reject(place, "metadata.phone_number_id is missing".to_owned()),
+            None => return self.reading.reject(place, "metadata.phone_number_id is missing".to_owned()),
         }
-        for (place, status) in self.list(value, "statuses", &place) {
+        for (place, status) in self.reading.list(value, "statuses", &place) {
             let event = self.status(status);
             self.take(place, event);
         }
-        for (place, message) in self.list(value, "messages", &place) {
+        for (place, message) in self.reading.list(value, "messages", &place) {
             let event = self.message(message, &value["contacts"]);
             self.take(place, event);
         }
-        for (place, error) in self.list(value, "errors", &place) {
+        for (place, error) in self.reading.list(value, "errors", &place) {
             let error = ErrorObject::read(error).redacted(&self.account.token);
-            self.ignore(place, format!("an error of the account, not of a message: {}", error.text));
-        }
-    }
-
-    /// The elements of a list with their places. One that is missing is empty; anything else
-    /// that is no list is rejected.
-    fn list<'v>(&mut self, parent: &'v Value, name: &str, place: &str) -> Vec<(String, &'v Value)> {
-        let place = if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
-        match &parent[name] {
-            Value::Array(elements) => {
-                elements.iter().enumerate().map(|(i, element)| (format!("{place}[{i}]"), element)).collect()
-            }
-            Value::Null => Vec::new(),
-            _ => {
-                self.reject(place, "it is not a list".to_owned());
-                Vec::new()
-            }
+            self.reading.ignore(place, format!("an error of the account, not of a message: {}", error.text));
         }
     }
 
     fn status(&mut self, status: &Value) -> Result<Read, Unread> {
-        let id = text(status, "id").ok_or_else(|| Unread::reject("id is missing"))?;
-        let name = text(status, "status").ok_or_else(|| Unread::reject("status is missing"))?;
+        let id = text(&status["id"]).ok_or_else(|| Unread::reject("id is missing"))?;
+        let name = text(&status["status"]).ok_or_else(|| Unread::reject("status is missing"))?;
         let event = match name {
             "sent" => DeliveryEvent::Sent { provider_id: Some(id.to_owned()), effort: None },
             "delivered" => DeliveryEvent::Delivered,
@@ -105,7 +85,7 @@ impl Reader<'_> {
             other => return Err(Unread::ignore(format!("unknown status {other:?}"))),
         };
         let at = instant(&status["timestamp"], self.received_at).map_err(Unread::Rejected)?;
-        self.first_time(id, name)?;
+        self.reading.first_time(id, name).map_err(Unread::Ignored)?;
         Ok(Read::Status(StatusUpdate {
             subject: Subject::Provider(ProviderRef {
                 connector: self.account.connector.clone(),
@@ -113,7 +93,7 @@ impl Reader<'_> {
             }),
             at,
             event,
-            correlation: text(status, "biz_opaque_callback_data").and_then(|data| data.parse().ok()),
+            correlation: text(&status["biz_opaque_callback_data"]).and_then(|data| data.parse().ok()),
         }))
     }
 
@@ -124,10 +104,10 @@ impl Reader<'_> {
     }
 
     fn message(&mut self, message: &Value, contacts: &Value) -> Result<Read, Unread> {
-        let id = text(message, "id").ok_or_else(|| Unread::reject("id is missing"))?;
+        let id = text(&message["id"]).ok_or_else(|| Unread::reject("id is missing"))?;
         let from = inbound::sender(message).map_err(Unread::Rejected)?;
         let at = instant(&message["timestamp"], self.received_at).map_err(Unread::Rejected)?;
-        self.first_time(id, "message")?;
+        self.reading.first_time(id, "message").map_err(Unread::Ignored)?;
         if message.get("group_id").is_some() {
             return Ok(Read::Other(format!("message {id} was written to a group")));
         }
@@ -140,36 +120,20 @@ impl Reader<'_> {
                 at,
                 text: words,
                 files,
-                reply_to: text(&message["context"], "id").map(str::to_owned),
+                reply_to: text(&message["context"]["id"]).map(str::to_owned),
             })),
             None => Read::Other(format!("message {id} of type {}", message["type"])),
         })
     }
 
-    fn first_time(&mut self, id: &str, what: &str) -> Result<(), Unread> {
-        if self.seen.insert((id.to_owned(), what.to_owned())) {
-            Ok(())
-        } else {
-            Err(Unread::ignore("it repeats an earlier entry of this webhook"))
-        }
-    }
-
     fn take(&mut self, place: String, read: Result<Read, Unread>) {
         match read {
-            Ok(Read::Status(update)) => self.events.push(WebhookEvent::Status(update)),
-            Ok(Read::Message(message)) => self.events.push(WebhookEvent::Message(message)),
-            Ok(Read::Other(what)) => self.events.push(WebhookEvent::Unhandled { place, what }),
-            Err(Unread::Ignored(why)) => self.ignore(place, why),
-            Err(Unread::Rejected(why)) => self.reject(place, why),
+            Ok(Read::Status(update)) => self.reading.events.push(WebhookEvent::Status(update)),
+            Ok(Read::Message(message)) => self.reading.events.push(WebhookEvent::Message(message)),
+            Ok(Read::Other(what)) => self.reading.events.push(WebhookEvent::Unhandled { place, what }),
+            Err(Unread::Ignored(why)) => self.reading.ignore(place, why),
+            Err(Unread::Rejected(why)) => self.reading.reject(place, why),
         }
-    }
-
-    fn ignore(&mut self, place: String, why: String) {
-        self.events.push(WebhookEvent::Ignored { place, why });
-    }
-
-    fn reject(&mut self, place: String, why: String) {
-        self.events.push(WebhookEvent::Rejected { place, why });
     }
 }
 
@@ -192,9 +156,4 @@ impl Unread {
     fn reject(why: impl Into<String>) -> Self {
         Unread::Rejected(why.into())
     }
-}
-
-/// A text that is there and not empty.
-fn text<'v>(parent: &'v Value, name: &str) -> Option<&'v str> {
-    parent[name].as_str().filter(|text| !text.is_empty())
 }

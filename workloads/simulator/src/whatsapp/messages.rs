@@ -1,15 +1,13 @@
 //! `POST /{version}/{phone number id}/messages`: what to do with a request, and doing it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, Method, StatusCode};
-use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::check::{Message, Recipient, check};
@@ -17,8 +15,9 @@ use super::error::GraphError;
 use super::status::{Accepted, Status};
 use super::wamid;
 use crate::connection::Scissors;
+use crate::exchange::{self, Reply};
 use crate::fault::Fault;
-use crate::log::{Answered, Received};
+use crate::log::Received;
 use crate::outbox::Place;
 use crate::server::Shared;
 
@@ -35,20 +34,13 @@ pub(crate) async fn handle(
     let verdict = permitted(&shared, &method, &version, &phone_number_id, &headers).and_then(|()| check(&json));
     let fault = shared.faults.strike(Instant::now());
     let decision = decide(verdict, fault.as_ref(), || shared.place());
-    let answered = decision.answer.answered(fault.as_ref().is_some_and(|fault| fault.drop_answer));
-    let wamid = decision.taken.as_ref().map(|taken| taken.wamid.clone());
-    shared.log.append(Timestamp::now(), received(&json, wamid, answered));
+    let message_id = decision.taken.as_ref().map(|taken| taken.wamid.clone());
+    exchange::note(&shared, Received { message_id, ..heard(&json) }, &decision.reply, fault.as_ref());
     if let Some(Taken { wamid, message, place: Some(place) }) = decision.taken {
         let accepted = Accepted { wamid, to: message.to, correlation: message.correlation };
         shared.tell(Status::first(accepted), place);
     }
-    if let Some(fault) = fault {
-        tokio::time::sleep(Duration::from_millis(fault.delay_millis)).await;
-        if fault.drop_answer {
-            scissors.cut();
-        }
-    }
-    decision.answer.into_response()
+    exchange::give(&scissors, decision.reply, fault).await
 }
 
 fn permitted(
@@ -80,7 +72,7 @@ fn is_version(text: &str) -> bool {
 
 /// What happens with a request.
 struct Decision {
-    answer: Answer,
+    reply: Reply,
     taken: Option<Taken>,
 }
 
@@ -92,89 +84,54 @@ struct Taken {
     place: Option<Place>,
 }
 
-/// What is answered.
-enum Answer {
-    Success {
-        wamid: String,
-        to: Recipient,
-    },
-    Error(GraphError),
-    /// No error object: as from a gateway before the provider.
-    Page(u16),
-}
-
 /// Applies the fault to what the request deserves. `place` is asked only for a message that is to be taken.
 fn decide(
     verdict: Result<Message, GraphError>,
     fault: Option<&Fault>,
     place: impl FnOnce() -> Result<Option<Place>, GraphError>,
 ) -> Decision {
-    let takes = fault.is_none_or(|fault| fault.accept || !(fault.refuses() || fault.drop_answer));
+    let takes = fault.is_none_or(Fault::takes);
     let outcome =
         verdict.and_then(|message| if takes { Ok((message, place()?)) } else { Err(GraphError::of_code(131016)) });
     let (usual, taken) = match outcome {
         Ok((message, place)) => {
             let wamid = wamid::new(message.to.as_str());
-            (Answer::Success { wamid: wamid.clone(), to: message.to.clone() }, Some(Taken { wamid, message, place }))
+            (success(&wamid, &message.to), Some(Taken { wamid, message, place }))
         }
-        Err(error) => (Answer::Error(error), None),
+        Err(error) => (error.into_reply(), None),
     };
-    let answer = match fault {
+    let reply = match fault {
         Some(Fault { code: Some(code), status, .. }) => {
             let error = GraphError::of_code(*code);
-            Answer::Error(match status {
+            let error = match status {
                 Some(status) => error.with_status(*status),
                 None => error,
-            })
+            };
+            error.into_reply()
         }
-        Some(Fault { status: Some(status), .. }) => Answer::Page(*status),
+        Some(Fault { status: Some(status), .. }) => Reply::page(*status),
         _ => usual,
     };
-    Decision { answer, taken }
+    Decision { reply, taken }
 }
 
-impl Answer {
-    fn answered(&self, dropped: bool) -> Answered {
-        let (status, code) = match self {
-            Answer::Success { .. } => (200, None),
-            Answer::Error(error) => (error.status, Some(error.code)),
-            Answer::Page(status) => (*status, None),
-        };
-        Answered { status, code, dropped }
-    }
-}
-
-impl IntoResponse for Answer {
-    fn into_response(self) -> Response {
-        match self {
-            Answer::Success { wamid, to } => {
-                let contact = match to {
-                    Recipient::Number(digits) => json!({"input": digits, "wa_id": digits}),
-                    Recipient::User(id) => json!({"input": id, "user_id": id}),
-                };
-                Json(json!({"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": wamid}]}))
-                    .into_response()
-            }
-            Answer::Error(error) => error.into_response(),
-            Answer::Page(status) => {
-                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-                (status, axum::response::Html(format!("<html><title>{status}</title></html>"))).into_response()
-            }
-        }
-    }
+fn success(wamid: &str, to: &Recipient) -> Reply {
+    let contact = match to {
+        Recipient::Number(digits) => json!({"input": digits, "wa_id": digits}),
+        Recipient::User(id) => json!({"input": id, "user_id": id}),
+    };
+    Reply::taken(json!({"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": wamid}]}))
 }
 
 /// What the log says of a request, as far as it can be read.
-fn received(json: &Value, wamid: Option<String>, answer: Answered) -> Received {
+fn heard(json: &Value) -> Received {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let file = &json[json["type"].as_str().unwrap_or_default()];
     Received {
-        message_id: wamid,
         to: text(&json["to"]).or_else(|| text(&json["recipient"])),
         body: text(&json["text"]["body"]).or_else(|| text(&file["caption"])),
         media: text(&file["link"]),
         correlation: text(&json["biz_opaque_callback_data"]),
-        answer,
         ..Received::over("whatsapp")
     }
 }

@@ -8,10 +8,11 @@ mod webhook;
 
 use chat4all_message::{Address, Channel as Kind, Delivery, WebhookRecord};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use jiff::Timestamp;
 
 use crate::answer::Answer;
 use crate::capabilities::Capabilities;
-use crate::channel::Unsendable;
+use crate::channel::{Channel, Unsendable};
 use crate::outgoing::Outgoing;
 use crate::secret::Secret;
 use crate::webhook::WebhookEvent;
@@ -30,19 +31,21 @@ pub(crate) struct Dialog {
     pub(crate) messages_url: Uri,
 }
 
-impl Dialog {
-    pub(crate) fn request(&self, delivery: &Delivery) -> Result<Outgoing, Unsendable> {
+impl Channel for Dialog {
+    fn request(&self, delivery: &Delivery, _now: Timestamp) -> Result<Outgoing, Unsendable> {
         request::of(self, delivery)
     }
 
-    pub(crate) fn classify(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
+    fn classify(&self, _delivery: &Delivery, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
         response::classify(&self.token, status, headers, body)
     }
 
-    pub(crate) fn parse_webhook(&self, record: &WebhookRecord) -> Vec<WebhookEvent> {
+    fn parse_webhook(&self, record: &WebhookRecord) -> Vec<WebhookEvent> {
         webhook::parse(self, record)
     }
+}
 
+impl Dialog {
     /// The person's id, when the address is of this channel.
     fn person<'a>(&self, address: &'a Address) -> Option<&'a str> {
         match (self.capabilities.channel, address) {

@@ -2,8 +2,6 @@
 //! only itself; what belongs to another page is not for this connector.
 //! Source: provider-contracts, "Webhooks that come in".
 
-use std::collections::HashSet;
-
 use chat4all_message::inbound::{FileSource, InboundFile};
 use chat4all_message::{
     Address, Channel as Kind, DeliveryEvent, InboundMessage, MediaKind, ProviderRef, StatusUpdate, Subject,
@@ -13,65 +11,49 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Dialog;
+use crate::meta::reading::{Reading, text};
 use crate::time::instant;
 use crate::webhook::WebhookEvent;
 
 pub(super) fn parse(dialog: &Dialog, record: &WebhookRecord) -> Vec<WebhookEvent> {
-    let mut reader = Reader { dialog, received_at: record.received_at, events: Vec::new(), seen: HashSet::new() };
-    match serde_json::from_slice(&record.body) {
-        Ok(body) => reader.body(&body),
-        Err(error) => reader.reject(String::new(), format!("the body is not JSON: {error}")),
+    let mut reader = Reader { dialog, received_at: record.received_at, reading: Reading::default() };
+    if let Some(body) = reader.reading.body(record) {
+        reader.body(&body);
     }
-    reader.events
+    reader.reading.events
 }
 
 struct Reader<'a> {
     dialog: &'a Dialog,
     received_at: Timestamp,
-    events: Vec<WebhookEvent>,
-    /// What this body told already: the provider repeats itself, also within a batch.
-    seen: HashSet<(String, &'static str)>,
+    reading: Reading,
 }
 
 impl Reader<'_> {
     fn body(&mut self, body: &Value) {
         match body["object"].as_str() {
             Some(object) if object == self.dialog.object => {}
-            Some(other) => return self.ignore(String::new(), format!("object {other:?} is not this channel's")),
-            None => return self.reject(String::new(), "object is missing".to_owned()),
+            Some(other) => {
+                return self.reading.ignore(String::new(), format!("object {other:?} is not this channel's"));
+            }
+            None => return self.reading.reject(String::new(), "object is missing".to_owned()),
         }
-        for (place, entry) in self.list(body, "entry", "") {
+        for (place, entry) in self.reading.list(body, "entry", "") {
             match entry["id"].as_str() {
                 Some(id) if id == self.dialog.entry_id => {}
                 Some(other) => {
-                    self.ignore(place, format!("it is of {other}, not of this connector's account"));
+                    self.reading.ignore(place, format!("it is of {other}, not of this connector's account"));
                     continue;
                 }
                 None => {
-                    self.reject(place, "id is missing".to_owned());
+                    self.reading.reject(place, "id is missing".to_owned());
                     continue;
                 }
             }
-            for (place, event) in self.list(entry, "messaging", &place) {
+            for (place, event) in self.reading.list(entry, "messaging", &place) {
                 if let Err(why) = self.event(&place, event) {
-                    self.reject(place, why);
+                    self.reading.reject(place, why);
                 }
-            }
-        }
-    }
-
-    /// The elements of a list with their places. One that is missing is empty; anything else that is no
-    /// list is rejected.
-    fn list<'v>(&mut self, parent: &'v Value, name: &str, place: &str) -> Vec<(String, &'v Value)> {
-        let place = if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
-        match &parent[name] {
-            Value::Array(elements) => {
-                elements.iter().enumerate().map(|(i, element)| (format!("{place}[{i}]"), element)).collect()
-            }
-            Value::Null => Vec::new(),
-            _ => {
-                self.reject(place, "it is not a list".to_owned());
-                Vec::new()
             }
         }
     }
@@ -89,7 +71,7 @@ impl Reader<'_> {
             self.unhandled(place, format!("a {kind}"));
             Ok(())
         } else {
-            self.ignore(place.to_owned(), "it tells nothing about messages".to_owned());
+            self.reading.ignore(place.to_owned(), "it tells nothing about messages".to_owned());
             Ok(())
         }
     }
@@ -99,13 +81,13 @@ impl Reader<'_> {
         let is = |flag: &str| message[flag].as_bool() == Some(true);
         // An echo has sender and recipient the other way round.
         if is("is_echo") || event["sender"]["id"] == *self.dialog.entry_id {
-            self.ignore(place.to_owned(), "it is the echo of a message that was sent".to_owned());
+            self.reading.ignore(place.to_owned(), "it is the echo of a message that was sent".to_owned());
             return Ok(());
         }
         let mid = text(&message["mid"]).ok_or("message.mid is missing")?;
         let from = self.person(&event["sender"]["id"]).ok_or("sender.id is missing or no id")?;
         if is("is_deleted") {
-            self.ignore(place.to_owned(), format!("message {mid} was deleted by its sender"));
+            self.reading.ignore(place.to_owned(), format!("message {mid} was deleted by its sender"));
             return Ok(());
         }
         if self.repeats(place, mid, "message") {
@@ -118,7 +100,7 @@ impl Reader<'_> {
             self.unhandled(place, format!("message {mid} is neither text nor file"));
             return Ok(());
         }
-        self.events.push(WebhookEvent::Message(Box::new(InboundMessage {
+        self.reading.events.push(WebhookEvent::Message(Box::new(InboundMessage {
             event_id: mid.to_owned(),
             provider_id: mid.to_owned(),
             from,
@@ -160,14 +142,14 @@ impl Reader<'_> {
         }
         let until = instant(&read["watermark"], self.received_at)?;
         let by = self.person(&event["sender"]["id"]).ok_or("sender.id is missing or no id")?;
-        self.events.push(WebhookEvent::ReadUntil { by, until });
+        self.reading.events.push(WebhookEvent::ReadUntil { by, until });
         Ok(())
     }
 
     fn status(&mut self, mid: &str, at: Timestamp, event: DeliveryEvent) {
         let subject =
             Subject::Provider(ProviderRef { connector: self.dialog.connector.clone(), provider_id: mid.to_owned() });
-        self.events.push(WebhookEvent::Status(StatusUpdate { subject, at, event, correlation: None }));
+        self.reading.events.push(WebhookEvent::Status(StatusUpdate { subject, at, event, correlation: None }));
     }
 
     fn person(&self, id: &Value) -> Option<Address> {
@@ -177,30 +159,14 @@ impl Reader<'_> {
     }
 
     /// Whether this body told it already; says so then.
-    fn repeats(&mut self, place: &str, mid: &str, what: &'static str) -> bool {
-        let repeats = !self.seen.insert((mid.to_owned(), what));
-        if repeats {
-            self.ignore(place.to_owned(), "it repeats an earlier entry of this webhook".to_owned());
-        }
-        repeats
+    fn repeats(&mut self, place: &str, mid: &str, what: &str) -> bool {
+        let told = self.reading.first_time(mid, what);
+        told.map_err(|why| self.reading.ignore(place.to_owned(), why)).is_err()
     }
 
     fn unhandled(&mut self, place: &str, what: String) {
-        self.events.push(WebhookEvent::Unhandled { place: place.to_owned(), what });
+        self.reading.events.push(WebhookEvent::Unhandled { place: place.to_owned(), what });
     }
-
-    fn ignore(&mut self, place: String, why: String) {
-        self.events.push(WebhookEvent::Ignored { place, why });
-    }
-
-    fn reject(&mut self, place: String, why: String) {
-        self.events.push(WebhookEvent::Rejected { place, why });
-    }
-}
-
-/// A text that is there and not empty.
-fn text(value: &Value) -> Option<&str> {
-    value.as_str().filter(|text| !text.is_empty())
 }
 
 fn file(attachment: &Value) -> Option<InboundFile> {
