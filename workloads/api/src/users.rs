@@ -33,6 +33,9 @@ pub enum Role {
     User,
     /// A program of the company: reads every conversation and may send as any local user.
     Service,
+    /// Keeps this deployment running: works with dead letters, asks for the ledger check and for the journal.
+    /// In conversations it is a user like others.
+    Operator,
 }
 
 /// A user whose password was right, or whose token is valid.
@@ -57,7 +60,7 @@ pub enum Error {
     },
     /// It is no list of users. Carries no source: parsers quote the text, and hashes are secret.
     #[error(
-        "{} is not a list of users{}; each needs username, passwordHash (made by `chat4all hash-password`) and role (user or service)",
+        "{} is not a list of users{}; each needs username, passwordHash (made by `chat4all hash-password`) and role (user, service or operator)",
         path.display(),
         line.map(|line| format!(" (line {line})")).unwrap_or_default()
     )]
@@ -225,12 +228,14 @@ mod tests {
         assert_ne!(hash, hash_password("s3cret"), "every hash has its own salt");
         let users = parse(&format!("- {{username: ops, passwordHash: \"{hash}\", role: service}}")).unwrap();
         assert_eq!(users.verify("ops", "s3cret".to_owned()).await.unwrap().unwrap().role, Role::Service);
+        let users = parse(&format!("- {{username: ops, passwordHash: \"{hash}\", role: operator}}")).unwrap();
+        assert_eq!(users.named("ops").unwrap().role, Role::Operator);
     }
 
     #[rstest]
     #[case("ana: admin", "list of users (line 1)")]
     #[case("- {username: ana, role: user}", "passwordHash")]
-    #[case("- {username: ana, passwordHash: x, role: king}", "role (user or service)")]
+    #[case("- {username: ana, passwordHash: x, role: king}", "role (user, service or operator)")]
     #[case("- {username: ana, passwordHash: plain-text, role: user}", "passwordHash of ana")]
     #[case("- {username: ana, passwordHash: '$2b$12$abcdefghijklmnopqrstuv', role: user}", "passwordHash of ana")]
     #[case("- {username: 'whatsapp:+5562998765432', passwordHash: x, role: user}", "user 1 has a username")]

@@ -9,11 +9,12 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::Request;
 use chat4all_message::{
-    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryId, DeliveryRef, ProviderRef,
+    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryId, DeliveryRef, LetterId, ProviderRef,
 };
 use chat4all_store::{
-    Claim, Conversations, Error, HeldStatus, IdempotencyKeys, Ledger, LedgerEntry, Page, PageRequest, RequestKey,
-    Result, Statuses, Store,
+    Claim, Closing, Conversations, DeadLetter, DeadLetters, Deed, Error, HeldStatus, IdempotencyKeys, Ledger,
+    LedgerEntry, LetterBody, LetterCursor, LetterFilter, LetterPage, Page, PageRequest, RequestKey, Result, Statuses,
+    Store, StoredLetter,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -185,6 +186,9 @@ impl Statuses for Away {
     async fn apply(&self, _: &DeliveryRef, _: &DeliveryEvent, _: Timestamp) -> Result<()> {
         away()
     }
+    async fn reopen(&self, _: &DeliveryRef, _: Timestamp) -> Result<()> {
+        away()
+    }
     async fn link(&self, _: &ProviderRef, _: &DeliveryRef) -> Result<()> {
         away()
     }
@@ -221,6 +225,31 @@ impl IdempotencyKeys for Away {
         away()
     }
     async fn withdraw(&self, _: &RequestKey, _: &Claim) -> Result<()> {
+        away()
+    }
+}
+
+#[async_trait]
+impl DeadLetters for Away {
+    async fn given_up_at(&self, _: LetterId) -> Result<Option<Timestamp>> {
+        away()
+    }
+    async fn put_letter(&self, _: &DeadLetter, _: &LetterBody) -> Result<()> {
+        away()
+    }
+    async fn letter(&self, _: LetterId) -> Result<Option<(StoredLetter, LetterBody)>> {
+        away()
+    }
+    async fn letters(&self, _: &LetterFilter, _: Option<LetterCursor>, _: usize) -> Result<LetterPage> {
+        away()
+    }
+    async fn close_letter(&self, _: LetterCursor, _: &Closing) -> Result<bool> {
+        away()
+    }
+    async fn note_deed(&self, _: LetterId, _: &Deed) -> Result<()> {
+        away()
+    }
+    async fn deeds(&self, _: LetterId) -> Result<Vec<Deed>> {
         away()
     }
 }
