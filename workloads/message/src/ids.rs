@@ -83,13 +83,6 @@ impl DeliveryId {
         Self(Uuid::new_v5(&message.0, format!("{recipient}#text").as_bytes()))
     }
 
-    /// The name under which the delivery ledger keeps this delivery when its record was replayed so many
-    /// times. Each replay has an entry of its own, so that it is tried anew whatever became of those before,
-    /// while the same replay, handled twice, is sent once.
-    pub fn in_ledger(self, replays: u32) -> Self {
-        if replays == 0 { self } else { Self(Uuid::new_v5(&self.0, format!("replay {replays}").as_bytes())) }
-    }
-
     /// The id as a UUID.
     pub fn as_uuid(self) -> Uuid {
         self.0
@@ -183,14 +176,6 @@ mod tests {
         assert_eq!(DeliveryId::of(message, &ana), DeliveryId::of(message, &ana));
         assert_ne!(DeliveryId::of(message, &ana), DeliveryId::of(message, &bob));
         assert_ne!(DeliveryId::of(message, &ana), DeliveryId::of(MessageId::now(), &ana));
-    }
-
-    #[test]
-    fn each_replay_has_its_own_place_in_the_ledger() {
-        let id = DeliveryId::of(MessageId::now(), &"whatsapp:+5562998765432".parse().unwrap());
-        assert_eq!(id.in_ledger(0), id);
-        assert_eq!(id.in_ledger(1), id.in_ledger(1));
-        assert_ne!(id.in_ledger(1), id.in_ledger(2));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chat4all_channels::ChannelConfig;
 use chat4all_connector::{Connector, ConnectorMetrics};
+use chat4all_dead_letters::Desk;
 use chat4all_kafka::{ConsumerMetrics, GroupProtocol, KafkaConfig, Producer};
 use chat4all_message::{Channel, Topics};
 use chat4all_store::{Memory, Store};
@@ -78,8 +79,9 @@ pub async fn run(args: Dev) -> Result<(), Box<dyn Error>> {
         request_timeout: Duration::from_secs(10),
         drain: DRAIN,
     };
+    let desk = Desk::new(topics.clone(), producer.clone(), store.clone());
     let connector =
-        Connector::new(config, channel, &kafka, producer.clone(), store.clone(), consumers, connector_metrics)?;
+        Connector::new(config, channel, &kafka, producer.clone(), desk, store.clone(), consumers, connector_metrics)?;
 
     let simulator = chat4all_simulator::Simulator::bind(simulator::config(
         args.simulator_listen,

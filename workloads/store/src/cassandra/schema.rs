@@ -86,6 +86,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 3,
         statements: &[
             "ALTER TABLE deliveries ADD IF NOT EXISTS reopened_at timestamp",
+            "ALTER TABLE ledger ADD IF NOT EXISTS replays int",
             // Without the records' bytes, so that a day can be looked through: some 500 bytes a row.
             "CREATE TABLE IF NOT EXISTS dead_letters (
             bucket date, given_up_at timestamp, id uuid,

@@ -84,11 +84,11 @@ statements! {
     held: "SELECT at, event FROM held_statuses WHERE connector = ? AND provider_id = ?";
     release: "DELETE FROM held_statuses WHERE connector = ? AND provider_id = ?";
 
-    ledger_entry: "SELECT attempts, unknown_outcomes, attempt, at, provider_id, not_before, code, reason
+    ledger_entry: "SELECT attempts, unknown_outcomes, replays, attempt, at, provider_id, not_before, code, reason
         FROM ledger WHERE delivery_id = ?";
     ledger_record: "INSERT INTO ledger
-        (delivery_id, attempts, unknown_outcomes, attempt, at, provider_id, not_before, code, reason)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        (delivery_id, attempts, unknown_outcomes, replays, attempt, at, provider_id, not_before, code, reason)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
     reopen: "UPDATE deliveries USING TIMESTAMP ? SET reopened_at = ?
         WHERE conversation_id = ? AND bucket = ? AND created_at = ? AND message_id = ? AND delivery_id = ?";

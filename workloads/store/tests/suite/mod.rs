@@ -418,7 +418,11 @@ pub async fn the_ledger_gives_back_every_kind_of_entry(store: &dyn Store) {
         ended(Outcome::Sent { provider_id: None }),
     ];
     for (n, attempt) in attempts.into_iter().enumerate() {
-        let entry = LedgerEntry { effort: Effort { attempts: n as u32 + 1, unknown_outcomes: n as u32 / 2 }, attempt };
+        let entry = LedgerEntry {
+            effort: Effort { attempts: n as u32 + 1, unknown_outcomes: n as u32 / 2 },
+            attempt,
+            replays: n as u32 % 2,
+        };
         for _ in 0..2 {
             store.record(delivery_id, &entry).await.unwrap();
             assert_eq!(store.entry(delivery_id).await.unwrap().as_ref(), Some(&entry));
