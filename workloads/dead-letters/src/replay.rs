@@ -278,7 +278,7 @@ mod tests {
             DeadLetter { origin: Origin { offset, ..letter.origin }, ..letter }
         };
         // The first one was replayed before and failed again behind the second one.
-        let mut letters = vec![letter(&second, 8), letter(&first, 9)];
+        let mut letters = [letter(&second, 8), letter(&first, 9)];
         letters.sort_by_key(original_order);
         assert_eq!(letters[0].origin.offset, 9);
     }

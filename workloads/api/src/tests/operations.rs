@@ -92,7 +92,11 @@ async fn failures_are_counted_from_zero() {
 async fn the_description_names_the_routes_of_clients() {
     let description = World::new().get("/openapi.json").await.json();
     let paths: Vec<&str> = description["paths"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(paths, ["/auth/token", "/v1/channels", "/v1/conversations/{id}/messages", "/v1/messages"]);
+    let letters =
+        ["", "/replay", "/{id}", "/{id}/discard", "/{id}/replay"].map(|rest| format!("/v1/dead-letters{rest}"));
+    let others = ["/auth/token", "/v1/channels", "/v1/conversations/{id}/messages", "/v1/messages"];
+    let expected: BTreeSet<&str> = letters.iter().map(String::as_str).chain(others).collect();
+    assert_eq!(paths.into_iter().collect::<BTreeSet<_>>(), expected);
     let accepted = &description["paths"]["/v1/messages"]["post"]["responses"]["202"];
     assert_eq!(accepted["content"]["application/json"]["schema"]["$ref"], "#/components/schemas/Accepted");
     assert_eq!(description["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
