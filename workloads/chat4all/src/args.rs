@@ -40,8 +40,20 @@ pub enum Command {
     Simulator(Simulator),
     /// Everything in one process, for trying; keeps nothing.
     Dev(Dev),
+    /// Ask a running hub what became of every accepted message, by id.
+    Ledger(crate::client::ledger::Ledger),
+    /// Work with a running hub's journals of webhooks.
+    #[command(subcommand)]
+    Journal(crate::client::journal::Journal),
     /// Read a password from standard input and print its hash for users.yaml.
     HashPassword,
+}
+
+impl Command {
+    /// Whether somebody waits for it at a terminal, to whom errors are told as text.
+    pub fn is_for_people(&self) -> bool {
+        matches!(self, Command::Ledger(_) | Command::Journal(_) | Command::HashPassword)
+    }
 }
 
 /// Where Kafka is.

@@ -1,10 +1,11 @@
-//! The binary of every workload: `api`, `router`, `connector`, `migrate`, and for development
-//! `simulator` and `dev`. Here settings become types; what is done with them is in the crates.
+//! The binary of every workload: `api`, `router`, `connector`, `migrate`, for development `simulator`
+//! and `dev`, and commands that ask a running hub. Here settings become types; what is done with them is in the crates.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod admin;
 mod args;
+mod client;
 mod complaint;
 mod run;
 mod signals;
@@ -36,10 +37,14 @@ fn main() -> ExitCode {
         tracing::error!("a TLS provider was installed before ours");
         return ExitCode::FAILURE;
     }
+    let for_people = args.command.is_for_people();
     match run::run(args.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{}", telemetry::with_causes(&*error));
+            match telemetry::with_causes(&*error) {
+                text if for_people => eprintln!("{text}"),
+                text => tracing::error!("{text}"),
+            }
             ExitCode::FAILURE
         }
     }

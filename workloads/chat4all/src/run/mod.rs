@@ -14,6 +14,7 @@ use std::error::Error;
 use prometheus_client::registry::Registry;
 
 use crate::args::Command;
+use crate::client;
 
 /// What stands before the names of our own metrics.
 const PREFIX: &str = "chat4all";
@@ -39,6 +40,8 @@ pub fn run(command: Command) -> Result<(), Box<dyn Error>> {
             Command::Migrate(args) => migrate::run(args).await,
             Command::Simulator(args) => simulator::run(args).await,
             Command::Dev(args) => dev::run(args).await,
+            Command::Ledger(args) => client::ledger::run(args).await,
+            Command::Journal(args) => client::journal::run(args).await,
             Command::HashPassword => password::hash(),
         }
     });
