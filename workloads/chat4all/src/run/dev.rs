@@ -25,6 +25,7 @@ use crate::signals;
 const CONNECTOR: &str = "whatsapp";
 const PHONE_NUMBER_ID: &str = "106540352242922";
 const USER: &str = "demo";
+const OPERATOR: &str = "ops";
 const PARTITIONS: i32 = 12;
 const GRACE: Duration = Duration::from_secs(15);
 const DRAIN: Duration = Duration::from_secs(3);
@@ -139,7 +140,9 @@ impl Secrets {
             app_secret: random(),
         };
         let hash = chat4all_api::users::hash_password(&secrets.password);
-        let users = format!("- username: {USER}\n  passwordHash: \"{hash}\"\n  role: user\n");
+        let users = [(USER, "user"), (OPERATOR, "operator")]
+            .map(|(name, role)| format!("- username: {name}\n  passwordHash: \"{hash}\"\n  role: {role}\n"))
+            .concat();
         write_in(&secrets.auth(), &[("jwt-key", &random()), ("users.yaml", &users)])?;
         write_in(&secrets.credentials(), &[("access-token", &secrets.access_token)])?;
         let webhook = secrets.webhooks().join(CONNECTOR);
@@ -184,6 +187,7 @@ In another terminal, in this order:
 
 What the provider got:        curl -s http://{simulator}/log
 Let it fail for ten seconds:  curl -s -X PUT http://{simulator}/fault -d '{{"status":503,"forSeconds":10}}'
+What was given up:            CHAT4ALL_URL=http://{api} CHAT4ALL_USERNAME={OPERATOR} CHAT4ALL_PASSWORD={password} chat4all dlq list
 
 "#
     )
