@@ -112,6 +112,7 @@ impl Draft {
             file_id: self.file_id,
             media: self.media,
             reply_to: self.reply_to,
+            inbound: None,
         }
     }
 }

@@ -31,6 +31,21 @@ pub struct InboundMessage {
     pub reply_to: Option<String>,
 }
 
+/// What is known of a message that came in, beside sender and text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inbound {
+    /// The connector that it came in by.
+    pub connector: String,
+    /// The provider's name for the message, as it can be answered and marked as read.
+    pub provider_id: String,
+    /// What the sender calls themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The files that came with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<InboundFile>,
+}
+
 /// A file that came in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InboundFile {

@@ -18,7 +18,7 @@ pub use address::{Address, Channel};
 pub use delivery::{Delivery, DeliveryRef};
 pub use envelope::{AcceptedMessage, WebhookRecord};
 pub use ids::{ConversationId, DeliveryId, MessageId};
-pub use inbound::InboundMessage;
+pub use inbound::{Inbound, InboundFile, InboundMessage};
 pub use media::{Media, MediaKind, NotMedia};
 pub use names::{Connector, Topics};
 pub use status::{Correlation, DeliveryEvent, DeliveryTimes, Effort, ProviderRef, Status, StatusUpdate, Subject};

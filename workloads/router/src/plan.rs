@@ -97,6 +97,7 @@ mod tests {
             file_id: None,
             media: None,
             reply_to: None,
+            inbound: None,
         }
     }
 

@@ -50,6 +50,7 @@ fn message(conversation: &str, recipient: Option<&str>) -> AcceptedMessage {
         file_id: None,
         media: None,
         reply_to: None,
+        inbound: None,
     }
 }
 

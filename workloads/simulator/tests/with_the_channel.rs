@@ -60,6 +60,7 @@ fn delivery(recipient: &str) -> Delivery {
         file_id: None,
         media: None,
         reply_to: None,
+        inbound: None,
     };
     Delivery::of(&message, recipient, "wa")
 }

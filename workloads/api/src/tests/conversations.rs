@@ -18,6 +18,7 @@ async fn stored(world: &World, content: &str) -> Delivery {
         file_id: None,
         media: None,
         reply_to: None,
+        inbound: None,
     };
     let recipient = message.recipient.clone().unwrap();
     world.store.add_members(&message.conversation_id, &[message.sender.clone(), recipient.clone()]).await.unwrap();

@@ -179,6 +179,7 @@ pub fn delivery(number: usize, content: &str) -> Delivery {
         file_id: None,
         media: None,
         reply_to: None,
+        inbound: None,
     };
     Delivery::of(&message, recipient, MAIN)
 }

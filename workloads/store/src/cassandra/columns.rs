@@ -1,7 +1,7 @@
 //! How values stand in columns: instants as milliseconds, days as `date`, and the answer to a
 //! conditional write.
 
-use chat4all_message::{ConversationId, Media, MessageId};
+use chat4all_message::{ConversationId, InboundFile, Media, MessageId};
 use jiff::Timestamp;
 use scylla::value::{CqlDate, CqlTimestamp, CqlValue, Row};
 use uuid::Uuid;
@@ -99,6 +99,11 @@ pub(super) fn conversation_id(value: String) -> Result<ConversationId, Unexpecte
 /// A file is one value, since nobody asks for a part of it.
 pub(super) fn media(value: &str) -> Result<Media, Unexpected> {
     serde_json::from_str(value).map_err(|_| Unexpected::new("media", value))
+}
+
+/// Likewise the files of a message that came in.
+pub(super) fn files(value: &str) -> Result<Vec<InboundFile>, Unexpected> {
+    serde_json::from_str(value).map_err(|_| Unexpected::new("files", value))
 }
 
 /// Counters are small and never negative.

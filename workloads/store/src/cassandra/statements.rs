@@ -34,8 +34,9 @@ statements! {
     add_member: "INSERT INTO conversation_members (conversation_id, member) VALUES (?, ?)";
 
     put_message: "INSERT INTO messages
-        (conversation_id, bucket, created_at, message_id, sender, recipient, content, file_id, media, reply_to)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        (conversation_id, bucket, created_at, message_id, sender, recipient, content, file_id, media, reply_to,
+        direction, connector, provider_id, sender_name, files)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     /// Names only the columns that follow from the message: what is known about its states stays.
     put_delivery: "INSERT INTO deliveries
         (conversation_id, bucket, created_at, message_id, delivery_id, recipient, connector)
@@ -43,7 +44,8 @@ statements! {
     put_bucket: "INSERT INTO conversation_buckets (conversation_id, bucket) VALUES (?, ?)";
 
     buckets: "SELECT bucket FROM conversation_buckets WHERE conversation_id = ? AND bucket <= ?";
-    messages: "SELECT message_id, sender, recipient, content, file_id, media, reply_to FROM messages
+    messages: "SELECT message_id, sender, recipient, content, file_id, media, reply_to,
+        connector, provider_id, sender_name, files FROM messages
         WHERE conversation_id = ? AND bucket = ? AND (created_at, message_id) < (?, ?) LIMIT ?";
     /// For skipping: without the contents.
     message_ids: "SELECT message_id FROM messages

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use chat4all_message::inbound::FileSource;
 use chat4all_message::{
-    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryRef, DeliveryTimes, Effort, Media,
-    MediaKind, MessageId, ProviderRef, Status,
+    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryRef, DeliveryTimes, Effort, Inbound,
+    InboundFile, Media, MediaKind, MessageId, ProviderRef, Status,
 };
 use chat4all_store::{
     Attempt, Claim, ClaimState, Cursor, HeldStatus, LedgerEntry, Outcome, PageRequest, RequestKey, Store,
@@ -22,6 +23,7 @@ macro_rules! for_each_behaviour {
         $make! {
             two_messages_of_one_millisecond_are_two_rows
             a_page_shows_the_newest_messages_first_with_all_that_was_accepted
+            what_came_in_is_shown_with_where_it_came_from
             pages_by_cursor_have_no_gaps_and_no_repeats_across_days
             pages_by_offset_have_no_gaps_and_no_repeats_across_days
             a_page_shows_no_message_of_another_conversation
@@ -77,6 +79,7 @@ fn message(conversation: &ConversationId, at: Timestamp) -> AcceptedMessage {
         file_id: None,
         media: None,
         reply_to: None,
+        inbound: None,
     }
 }
 
@@ -155,6 +158,24 @@ pub async fn a_page_shows_the_newest_messages_first_with_all_that_was_accepted(s
     assert_eq!(page.messages.iter().map(|m| m.message.clone()).collect::<Vec<_>>(), [newer, older]);
     assert_eq!(page.next, None);
     assert_eq!(page.messages[0].status(), Status::Accepted);
+}
+
+pub async fn what_came_in_is_shown_with_where_it_came_from(store: &dyn Store) {
+    let conversation = conversation();
+    let file = InboundFile { kind: MediaKind::Image, source: FileSource::Id("1234".into()) };
+    let plain = Inbound { connector: "main".into(), provider_id: "wamid.1".into(), name: None, files: Vec::new() };
+    let full = Inbound { name: Some("Ana".into()), files: vec![file], ..plain.clone() };
+    let written = |inbound: Inbound, instant| AcceptedMessage {
+        sender: recipient(),
+        recipient: None,
+        inbound: Some(inbound),
+        ..message(&conversation, instant)
+    };
+    let (older, newer) = (written(plain, at("2026-11-25T10:00:00Z")), written(full, at("2026-11-25T10:00:01Z")));
+    store.put_message(&older, &[]).await.unwrap();
+    store.put_message(&newer, &[]).await.unwrap();
+    let page = store.page(&conversation, &first(10)).await.unwrap();
+    assert_eq!(page.messages.into_iter().map(|m| m.message).collect::<Vec<_>>(), [newer, older]);
 }
 
 pub async fn pages_by_cursor_have_no_gaps_and_no_repeats_across_days(store: &dyn Store) {
