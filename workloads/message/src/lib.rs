@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod address;
+mod canonical;
 pub mod credentials;
 pub mod dead_letter;
 pub mod delivery;
