@@ -16,6 +16,9 @@ pub struct InboundMessage {
     pub provider_id: String,
     /// Who wrote it, and where an answer goes.
     pub from: Address,
+    /// Another address of theirs, where the provider told two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub also: Option<Address>,
     /// What they call themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,

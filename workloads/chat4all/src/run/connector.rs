@@ -42,6 +42,7 @@ pub async fn run(args: ConnectorArgs) -> Result<(), Box<dyn Error>> {
         breaker: args.connector_circuit_breaker.unwrap_or_default(),
         retry: args.connector_retry.unwrap_or_default(),
         on_unknown_outcome: args.connector_on_unknown_outcome,
+        hold_for: Duration::from_secs(args.connector_hold_seconds),
         request_timeout: Duration::from_millis(args.connector_request_timeout_ms),
         drain: workload.life.drain(),
     };

@@ -75,6 +75,7 @@ pub async fn run(args: Dev) -> Result<(), Box<dyn Error>> {
         breaker: Default::default(),
         retry: Default::default(),
         on_unknown_outcome: Default::default(),
+        hold_for: Duration::from_secs(900),
         request_timeout: Duration::from_secs(10),
         drain: DRAIN,
     };

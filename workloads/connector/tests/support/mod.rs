@@ -32,6 +32,7 @@ pub struct Policies {
     pub breaker: BreakerPolicy,
     pub retry: RetryPolicy,
     pub on_unknown_outcome: OnUnknownOutcome,
+    pub hold_for: Duration,
 }
 
 impl Default for Policies {
@@ -41,6 +42,7 @@ impl Default for Policies {
             breaker: BreakerPolicy { minimum_calls: 1_000_000, ..BreakerPolicy::default() },
             retry: RetryPolicy { max_attempts: 3, initial_backoff_millis: 100, max_backoff_millis: 400 },
             on_unknown_outcome: OnUnknownOutcome::Resend,
+            hold_for: Duration::from_millis(200),
         }
     }
 }
@@ -87,6 +89,7 @@ impl Place<'_> {
             breaker: self.policies.breaker,
             retry: self.policies.retry,
             on_unknown_outcome: self.policies.on_unknown_outcome,
+            hold_for: self.policies.hold_for,
             request_timeout: Duration::from_secs(10),
             drain: Duration::from_secs(15),
         };

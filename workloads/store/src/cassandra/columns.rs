@@ -1,7 +1,7 @@
 //! How values stand in columns: instants as milliseconds, days as `date`, and the answer to a
 //! conditional write.
 
-use chat4all_message::{ConversationId, InboundFile, Media, MessageId};
+use chat4all_message::{Address, ConversationId, InboundFile, Media, MessageId};
 use jiff::Timestamp;
 use scylla::value::{CqlDate, CqlTimestamp, CqlValue, Row};
 use uuid::Uuid;
@@ -63,6 +63,11 @@ pub(super) fn millis(at: Timestamp) -> CqlTimestamp {
     CqlTimestamp(at.as_millisecond())
 }
 
+/// The write timestamp with which the event that happened last stands: microseconds.
+pub(super) fn written(at: Timestamp) -> i64 {
+    at.as_millisecond().saturating_mul(1000)
+}
+
 /// What stands in a row but should not.
 #[derive(Debug, thiserror::Error)]
 #[error("column {column} holds {value}, which this program did not write")]
@@ -94,6 +99,10 @@ pub(super) fn message_id(value: Uuid) -> Result<MessageId, Unexpected> {
 
 pub(super) fn conversation_id(value: String) -> Result<ConversationId, Unexpected> {
     value.clone().try_into().map_err(|_| Unexpected::new("conversation_id", value))
+}
+
+pub(super) fn address(column: &'static str, text: &str) -> Result<Address, Unexpected> {
+    text.parse().map_err(|_| Unexpected::new(column, text))
 }
 
 /// A file is one value, since nobody asks for a part of it.

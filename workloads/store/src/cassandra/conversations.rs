@@ -6,6 +6,7 @@ use std::future::ready;
 
 use async_trait::async_trait;
 use chat4all_message::{AcceptedMessage, Address, ConversationId, Delivery, DeliveryTimes, Effort, Inbound, MessageId};
+use futures::future::try_join_all;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use scylla::serialize::row::SerializeRow as Values;
 use scylla::statement::prepared::PreparedStatement;
@@ -13,9 +14,10 @@ use scylla::value::{CqlDate, CqlTimestamp, MaybeUnset};
 use scylla::{DeserializeRow, SerializeRow};
 use uuid::Uuid;
 
-use super::columns::{self, Bucket, Position, Unexpected, count, key, maybe_instant, message_id};
+use super::columns::{self, Bucket, Position, Unexpected, address, count, key, maybe_instant, message_id};
 use super::{CONCURRENCY, Cassandra};
-use crate::{Conversations, Cursor, Error, Page, PageRequest, Result, StoredDelivery, StoredMessage};
+use crate::people::outside;
+use crate::{Conversations, Cursor, Error, Page, PageRequest, People as _, Result, StoredDelivery, StoredMessage};
 
 #[async_trait]
 impl Conversations for Cassandra {
@@ -47,7 +49,9 @@ impl Conversations for Cassandra {
             }
             Ok(())
         };
-        futures::try_join!(row, carried, listed)?;
+        let met = outside(message, deliveries)
+            .map(|address| self.met(address, &message.conversation_id, message.accepted_at()));
+        futures::try_join!(row, carried, listed, try_join_all(met))?;
         Ok(())
     }
 
@@ -327,8 +331,4 @@ impl DeliveryRow {
             effort: Effort { attempts: count(self.attempts), unknown_outcomes: count(self.unknown_outcomes) },
         }))
     }
-}
-
-fn address(column: &'static str, text: &str) -> std::result::Result<Address, Unexpected> {
-    text.parse().map_err(|_| Unexpected::new(column, text))
 }

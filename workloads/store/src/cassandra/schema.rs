@@ -104,7 +104,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
             // Rows come and go. One that a repair brings back is found to be done and goes again, so its
             // tombstone need not stay for the usual ten days.
             "CREATE TABLE IF NOT EXISTS waiting_deliveries (
-            connector text, due timestamp, delivery_id uuid, record text,
+            connector text, due timestamp, delivery_id uuid, record text, owner uuid,
             PRIMARY KEY ((connector), due, delivery_id)
         ) WITH gc_grace_seconds = 3600",
         ],
