@@ -20,7 +20,8 @@ use jiff::Timestamp;
 use rstest::rstest;
 use serde_json::json;
 use support::{
-    Call, MAIN, NUMBER_ID, PARTITIONS, Place, Policies, Script, assert_dead_letter, delivery, eventually, with_place,
+    Call, MAIN, NUMBER_ID, PAGE_ID, PARTITIONS, Place, Policies, Script, assert_dead_letter, delivery, eventually,
+    with_place,
 };
 
 const ONE_CALL: Effort = Effort { attempts: 1, unknown_outcomes: 0 };
@@ -677,4 +678,37 @@ async fn a_process_that_dies_around_a_held_delivery_calls_no_second_time_and_nam
         })
         .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn a_mark_of_reading_on_messenger_reads_what_was_sent_before_it_and_nothing_after() {
+    with_place(Policies::default(), async |place| {
+        let (inbound, group) = (place.cluster.topics.inbound(MAIN), place.cluster.topics.inbound_group(MAIN));
+        let (mut before, mut after) = (delivery(1, "olá"), delivery(2, "and then"));
+        for delivery in [&mut before, &mut after] {
+            delivery.recipient = "messenger:7001".parse().unwrap();
+        }
+        let connector = place.start_page();
+        place.order(&before).await;
+        place.drained().await;
+        let until = Timestamp::now();
+        place.order(&after).await;
+        place.drained().await;
+        let event = json!({
+            "sender": {"id": "7001"}, "recipient": {"id": PAGE_ID}, "timestamp": until.as_millisecond(),
+            "read": {"watermark": until.as_millisecond()},
+        });
+        let body = json!({"object": "page", "entry": [{"id": PAGE_ID, "time": 1, "messaging": [event]}]});
+        let body = Bytes::from(serde_json::to_vec(&body).unwrap());
+        let record = WebhookRecord { received_at: Timestamp::now(), headers: BTreeMap::new(), body };
+        place.cluster.put(&inbound, "key", &record).await;
+        place.cluster.drained(&group, &[inbound]).await;
+        connector.stop().await;
+
+        let told = place.told(&before).await;
+        assert!(matches!(told[..], [DeliveryEvent::Sent { .. }, DeliveryEvent::Read]), "{told:?}");
+        assert_eq!(place.told(&after).await.len(), 1);
+    })
+    .await;
 }

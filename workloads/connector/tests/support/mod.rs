@@ -21,7 +21,7 @@ use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 
 pub use house::{Cluster, PARTITIONS, Running, Script, Scripted, assert_dead_letter, eventually, with_cluster};
-pub use provider::{Call, NUMBER_ID, Provider, TOKEN};
+pub use provider::{Call, NUMBER_ID, PAGE_ID, Provider, TOKEN};
 
 /// The connector's name.
 pub const MAIN: &str = "main";
@@ -83,6 +83,15 @@ pub async fn with_place(policies: Policies, test: impl AsyncFnOnce(&Place<'_>)) 
 impl Place<'_> {
     /// A connector whose ledger follows a script.
     pub fn start_with(&self, ledger: Arc<Scripted>) -> Running<Error> {
+        self.start_as(Channel::Whatsapp, &format!(r#"{{"phoneNumberId":"{NUMBER_ID}"}}"#), ledger)
+    }
+
+    /// A connector for Messenger.
+    pub fn start_page(&self) -> Running<Error> {
+        self.start_as(Channel::Messenger, &format!(r#"{{"pageId":"{PAGE_ID}"}}"#), self.ledger(Script::Play))
+    }
+
+    fn start_as(&self, kind: Channel, account: &str, ledger: Arc<Scripted>) -> Running<Error> {
         let config = Config {
             name: MAIN.into(),
             topics: self.cluster.topics.clone(),
@@ -96,10 +105,10 @@ impl Place<'_> {
         let channel = ChannelConfig {
             connector: MAIN.into(),
             base_url: Some(self.provider.url.clone()),
-            account: format!(r#"{{"phoneNumberId":"{NUMBER_ID}"}}"#),
+            account: account.to_owned(),
             credentials_dir: self.credentials.path().into(),
         };
-        let channel = chat4all_channels::open(Channel::Whatsapp, &channel).unwrap();
+        let channel = chat4all_channels::open(kind, &channel).unwrap();
         let (kafka, producer) = (&self.cluster.kafka, self.cluster.producer.clone());
         let (consumers, metrics) = (self.consumers.clone(), self.metrics.clone());
         let connector = Connector::new(config, channel, kafka, producer, ledger, consumers, metrics).unwrap();
