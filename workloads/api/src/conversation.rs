@@ -8,7 +8,8 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chat4all_message::{ConversationId, MessageId};
+use chat4all_message::inbound::FileSource;
+use chat4all_message::{ConversationId, Inbound, InboundFile, MessageId};
 use chat4all_store::{Cursor, PageRequest, StoredDelivery, StoredMessage};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -48,6 +49,9 @@ struct Pagination {
 #[derive(Serialize, ToSchema)]
 struct Message {
     message_id: Uuid,
+    /// `outbound`, or `inbound` for what came in over a channel.
+    #[schema(example = "outbound")]
+    direction: &'static str,
     #[schema(example = "ana")]
     sender_id: String,
     content: String,
@@ -63,6 +67,58 @@ struct Message {
     #[schema(example = "DELIVERED")]
     status: &'static str,
     deliveries: Vec<Delivery>,
+    /// Where it came from, of what came in.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
+}
+
+/// What is known of a message that came in.
+#[derive(Serialize, ToSchema)]
+struct Origin {
+    /// The connector that it came in by.
+    connector: String,
+    /// The provider's id; give it as `reply_to` to answer this message.
+    provider_message_id: String,
+    /// What the sender calls themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender_name: Option<String>,
+    /// The files that came with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files: Vec<File>,
+}
+
+/// A file that came in.
+#[derive(Serialize, ToSchema)]
+struct File {
+    #[schema(example = "image")]
+    kind: &'static str,
+    /// Its id at the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_file_id: Option<String>,
+    /// Where it lies, which providers let expire.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+}
+
+impl From<Inbound> for Origin {
+    fn from(inbound: Inbound) -> Self {
+        Self {
+            connector: inbound.connector,
+            provider_message_id: inbound.provider_id,
+            sender_name: inbound.name,
+            files: inbound.files.into_iter().map(File::from).collect(),
+        }
+    }
+}
+
+impl From<InboundFile> for File {
+    fn from(file: InboundFile) -> Self {
+        let (provider_file_id, url) = match file.source {
+            FileSource::Id(id) => (Some(id), None),
+            FileSource::Url(url) => (None, Some(url)),
+        };
+        Self { kind: file.kind.name(), provider_file_id, url }
+    }
 }
 
 /// A file by URL.
@@ -203,6 +259,7 @@ impl Message {
         let accepted_at = stored.message.accepted_at();
         Self {
             message_id: stored.message.message_id.as_uuid(),
+            direction: if stored.message.inbound.is_some() { "inbound" } else { "outbound" },
             sender_id: stored.message.sender.to_string(),
             content: stored.message.content,
             media: stored.message.media.map(|media| Media { kind: media.kind.name(), url: media.url }),
@@ -210,6 +267,7 @@ impl Message {
             created_at: shown(accepted_at),
             status,
             deliveries: stored.deliveries.into_iter().map(|d| Delivery::of(d, accepted_at)).collect(),
+            origin: stored.message.inbound.map(Origin::from),
         }
     }
 }

@@ -67,9 +67,11 @@ impl Draft {
         Ok(draft)
     }
 
-    /// Checks the draft against the members of its conversation; empty when it would begin one.
-    pub(crate) fn may_enter(&self, members: &BTreeSet<Address>) -> Result<(), Problem> {
-        if !members.is_empty() && !members.contains(&self.sender) {
+    /// Checks the draft against the members of its conversation; empty when it would begin one. Of a
+    /// conversation that began with a message from outside nobody is a member until a service answers.
+    pub(crate) fn may_enter(&self, members: &BTreeSet<Address>, role: Role) -> Result<(), Problem> {
+        let waits = role == Role::Service && members.iter().all(|member| member.channel().is_some());
+        if !members.is_empty() && !members.contains(&self.sender) && !waits {
             let detail = format!("{} is not a member of conversation {}", self.sender, self.conversation);
             return Err(Problem::new(Kind::NotAMember, detail));
         }
@@ -110,6 +112,7 @@ impl Draft {
             file_id: self.file_id,
             media: self.media,
             reply_to: self.reply_to,
+            inbound: None,
         }
     }
 }
@@ -267,8 +270,8 @@ mod tests {
         let members: BTreeSet<Address> =
             ["ana", "whatsapp:+5562998765432"].iter().map(|m| m.parse().unwrap()).collect();
         let draft = |n| read(json!({"conversation_id": "c", "content": "x".repeat(n)})).unwrap();
-        assert!(draft(4096).may_enter(&members).is_ok());
-        assert!(shown(&draft(4097).may_enter(&members).unwrap_err()).contains("4096"));
+        assert!(draft(4096).may_enter(&members, Role::User).is_ok());
+        assert!(shown(&draft(4097).may_enter(&members, Role::User).unwrap_err()).contains("4096"));
     }
 
     #[test]
@@ -276,12 +279,22 @@ mod tests {
         let members = |texts: &[&str]| -> BTreeSet<Address> { texts.iter().map(|m| m.parse().unwrap()).collect() };
         let without = read(json!({"conversation_id": "c", "content": "hi"})).unwrap();
         let with = read(json!({"conversation_id": "c", "content": "hi", "recipient_id": "bob"})).unwrap();
-        assert!(with.may_enter(&members(&[])).is_ok());
+        assert!(with.may_enter(&members(&[]), Role::User).is_ok());
         for nobody_else in [members(&[]), members(&["ana"])] {
-            let problem = without.may_enter(&nobody_else).unwrap_err();
+            let problem = without.may_enter(&nobody_else, Role::User).unwrap_err();
             assert!(shown(&problem).contains("recipient_id"), "{problem:?}");
         }
-        assert!(without.may_enter(&members(&["ana", "bob"])).is_ok());
-        assert_eq!(with.may_enter(&members(&["bob", "carol"])).unwrap_err().kind, Kind::NotAMember);
+        assert!(without.may_enter(&members(&["ana", "bob"]), Role::User).is_ok());
+        assert_eq!(with.may_enter(&members(&["bob", "carol"]), Role::User).unwrap_err().kind, Kind::NotAMember);
+    }
+
+    #[test]
+    fn a_service_and_nobody_else_may_answer_in_a_conversation_that_began_outside() {
+        let members: BTreeSet<Address> = ["whatsapp:+5562998765432".parse().unwrap()].into();
+        let draft = read(json!({"conversation_id": "whatsapp:+5562998765432", "content": "hi"})).unwrap();
+        assert!(draft.may_enter(&members, Role::Service).is_ok());
+        assert_eq!(draft.may_enter(&members, Role::User).unwrap_err().kind, Kind::NotAMember);
+        let joined = members.into_iter().chain(["bob".parse().unwrap()]).collect();
+        assert_eq!(draft.may_enter(&joined, Role::Service).unwrap_err().kind, Kind::NotAMember);
     }
 }

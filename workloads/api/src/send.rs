@@ -106,7 +106,7 @@ pub(crate) async fn message(
     let bytes = body::read(&headers, body, LARGEST_BODY).await?;
     let draft = Draft::read(&bytes, &user, &api.connectors)?;
     let members = api.members.look_up(&draft.conversation, &draft.sender).await?;
-    draft.may_enter(&members)?;
+    draft.may_enter(&members, user.role)?;
     match key {
         None => {
             let (id, conversation) = (MessageId::now(), draft.conversation.clone());

@@ -12,6 +12,8 @@ pub enum Answer {
         /// Its name for the message, by which later statuses point at it. Absent where the answer
         /// held none; then only the echoed correlation can tell whose statuses they are.
         provider_id: Option<String>,
+        /// Other addresses of the recipient, where the answer named them (case 3).
+        aliases: Vec<Address>,
     },
     /// The provider did not take it, because the recipient has another address now.
     Moved {

@@ -154,7 +154,7 @@ fn error(code: i64, subcode: Option<i64>) -> String {
 #[rstest]
 fn an_id_in_the_answer_is_kept(#[values(Name::Messenger, Name::Instagram)] name: Name) {
     let answer = answered(name, 200, &[], r#"{"recipient_id":"7001","message_id":"m_AG5H"}"#);
-    assert_eq!(answer, Answer::Accepted { provider_id: Some("m_AG5H".into()) });
+    assert_eq!(answer, Answer::Accepted { provider_id: Some("m_AG5H".into()), aliases: vec![] });
 }
 
 #[rstest]
@@ -276,6 +276,7 @@ fn what_a_customer_wrote_is_read(
         event_id: "m_1".into(),
         provider_id: "m_1".into(),
         from: of(name).1.parse().unwrap(),
+        also: None,
         name: None,
         at: "2025-11-25T12:00:00Z".parse().unwrap(),
         text: text.into(),

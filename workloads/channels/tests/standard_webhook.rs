@@ -167,7 +167,7 @@ fn answered(status: u16, headers: &[(&str, &str)]) -> Answer {
 
 #[rstest]
 fn every_2xx_is_a_success(#[values(200, 201, 202, 204)] status: u16) {
-    assert!(matches!(answered(status, &[]), Answer::Accepted { provider_id: Some(id) } if id.starts_with("msg_")));
+    assert!(matches!(answered(status, &[]), Answer::Accepted { provider_id: Some(id), .. } if id.starts_with("msg_")));
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn an_account_takes_no_fields_and_the_base_url_may_be_another() {
 
 #[test]
 fn case_18_the_id_of_a_message_is_that_of_its_chat_and_0_is_none() {
-    let accepted = |id: &str| Answer::Accepted { provider_id: Some(id.into()) };
+    let accepted = |id: &str| Answer::Accepted { provider_id: Some(id.into()), aliases: vec![] };
     assert_eq!(told(200, r#"{"ok":true,"result":{"message_id":133}}"#), accepted("133:133"));
     let elsewhere = r#"{"ok":true,"result":{"message_id":7,"chat":{"id":-1001234,"type":"supergroup"}}}"#;
     assert_eq!(told(200, elsewhere), accepted("-1001234:7"));
@@ -123,7 +123,7 @@ fn case_18_the_id_of_a_message_is_that_of_its_chat_and_0_is_none() {
 
 #[test]
 fn an_answer_without_an_id_is_accepted_without_one() {
-    assert_eq!(told(200, r#"{"ok":true,"result":null}"#), Answer::Accepted { provider_id: None });
+    assert_eq!(told(200, r#"{"ok":true,"result":null}"#), Answer::Accepted { provider_id: None, aliases: vec![] });
 }
 
 #[rstest]
@@ -254,6 +254,7 @@ fn what_a_customer_wrote_is_read(
         event_id: "update:10000".into(),
         provider_id: "133:365".into(),
         from: MARIA.parse().unwrap(),
+        also: None,
         name: Some("Maria da Silva".into()),
         at: "2025-11-25T12:00:00Z".parse().unwrap(),
         text: text.into(),

@@ -15,7 +15,7 @@ use support::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn accepted(provider_id: Option<&str>) -> Answer {
-    Answer::Accepted { provider_id: provider_id.map(str::to_owned) }
+    Answer::Accepted { provider_id: provider_id.map(str::to_owned), aliases: Vec::new() }
 }
 
 fn pause(retry: Retry, before: u32) -> Duration {
@@ -29,8 +29,18 @@ fn pause(retry: Retry, before: u32) -> Duration {
 #[case(200)]
 #[case(201)]
 fn case_01_an_id_in_the_answer_is_kept(#[case] status: u16) {
-    let body = r#"{"messaging_product":"whatsapp","contacts":[{"input":"5562998765432","wa_id":"556298765432"}],"messages":[{"id":"wamid.HBgM","message_status":"accepted"}]}"#;
+    let body = r#"{"messaging_product":"whatsapp","contacts":[{"input":"5562998765432","wa_id":"5562998765432"}],"messages":[{"id":"wamid.HBgM","message_status":"accepted"}]}"#;
     assert_eq!(answer(status, body), accepted(Some("wamid.HBgM")));
+}
+
+#[rstest]
+#[case::another_way_of_writing_it(r#"{"input":"5562998765432","wa_id":"556298765432"}"#, &["whatsapp:+556298765432"])]
+#[case::a_username(r#"{"input":"5562998765432","wa_id":"5562998765432","user_id":"BR.1349"}"#, &["whatsapp:BR.1349"])]
+#[case::nonsense(r#"{"input":"5562998765432","wa_id":7,"user_id":"no id"}"#, &[])]
+fn case_03_other_addresses_of_the_recipient_are_learned_from_the_answer(#[case] contact: &str, #[case] known: &[&str]) {
+    let body = format!(r#"{{"contacts":[{contact}],"messages":[{{"id":"wamid.1"}}]}}"#);
+    let Answer::Accepted { aliases, .. } = answer(200, &body) else { panic!("{body}") };
+    assert_eq!(aliases.iter().map(ToString::to_string).collect::<Vec<_>>(), known);
 }
 
 #[rstest]

@@ -205,6 +205,10 @@ pub struct ConnectorArgs {
     /// Resend or Hold.
     #[arg(long, env = "CONNECTOR_ON_UNKNOWN_OUTCOME", default_value = "Resend", value_parser = quoted::<OnUnknownOutcome>)]
     pub connector_on_unknown_outcome: OnUnknownOutcome,
+    /// With Hold: how many seconds to wait for a status of the provider that tells whether it took the
+    /// message, before the message goes to the dead-letter queue; 1 to 86400.
+    #[arg(long, env = "CONNECTOR_HOLD_SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub connector_hold_seconds: u64,
 }
 
 fn json<T: DeserializeOwned>(text: &str) -> Result<T, String> {

@@ -1,14 +1,15 @@
 //! Carries one delivery to its end: ledger, account, call, ledger, status. Whatever is killed in
 //! between, the ledger tells the next owner where to go on.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chat4all_channels::{Answer, Cause, Kind, Outgoing, Unsendable};
 use chat4all_dead_letters::Desk;
 use chat4all_kafka::{DeadLetter, Ended, Handler, Lease, Producer, Record, persevere};
-use chat4all_message::{Delivery, DeliveryEvent, Effort, StatusUpdate, Subject};
-use chat4all_store::{Attempt, Ledger, LedgerEntry, Outcome};
+use chat4all_message::{Address, Channel, Delivery, DeliveryEvent, Effort, StatusUpdate, Subject};
+use chat4all_store::{Attempt, LedgerEntry, Outcome, Store};
 use jiff::Timestamp;
 
 use crate::Config;
@@ -29,8 +30,8 @@ pub(crate) struct Deliverer {
     pub(crate) provider: Provider,
     pub(crate) account: Arc<Account>,
     pub(crate) producer: Producer,
-    pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) desk: Desk,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) metrics: ConnectorMetrics,
     pub(crate) moved: Moved,
     pub(crate) gone: Gone,
@@ -51,7 +52,9 @@ impl Handler for Deliverer {
 impl Deliverer {
     async fn deliver(&self, record: &Record, delivery: &Delivery, lease: &Lease) -> Result<(), Ended> {
         let id = delivery.reference.delivery_id;
-        let mut entry = lease.persist("read the ledger", || self.ledger.entry(id)).await?;
+        let read = async || lease.persist("read the ledger", || self.store.entry(id)).await;
+        let (mut entry, delivery) = futures::try_join!(read(), self.addressed(delivery, lease))?;
+        let delivery = delivery.as_ref();
         // In a row, for this recipient: kept in memory, since a lost count only means a shorter pause.
         let mut recipient_refusals = 0;
         loop {
@@ -67,30 +70,113 @@ impl Deliverer {
                         self.count_unknown();
                     }
                     lease.unless_ending(sleep_until(at)).await?;
+                    if effort.unknown_outcomes > 0
+                        && let Some(proven) = read().await?.filter(is_sent)
+                    {
+                        entry = Some(proven);
+                        continue;
+                    }
                     let (after, refused) = self.attempt(delivery, replays, effort, recipient_refusals, lease).await?;
                     recipient_refusals = if refused { recipient_refusals + 1 } else { 0 };
                     entry = Some(after);
                 }
-                Step::HoldBack { effort } => {
+                Step::Wait { since, effort: _ } => {
                     self.count_unknown();
-                    let outcome = Outcome::Failed {
-                        code: UNKNOWN_OUTCOME.into(),
-                        reason: "the provider was called and nobody knows its answer; it may have taken the message"
-                            .into(),
-                    };
-                    entry = Some(self.write_down(delivery, replays, effort, outcome).await);
+                    return self.let_wait(record, delivery, since, lease).await;
+                }
+                Step::GiveUp { effort } => {
+                    self.count_unknown();
+                    entry = Some(self.give_up_unknown(delivery, replays, effort).await);
                 }
                 Step::TellSent { at, provider_id, effort } => {
-                    let event = DeliveryEvent::Sent { provider_id, effort: Some(effort) };
-                    return self.tell(delivery, at, event, lease).await;
+                    return self.tell_sent(delivery, at, provider_id, effort, lease).await;
                 }
                 Step::TellFailed { at, code, reason, effort } => {
-                    self.dead_letter(record, &code, &reason, effort.attempts, lease).await?;
-                    let dead_lettered_at = Some(Timestamp::now());
-                    let event = DeliveryEvent::Failed { code, reason, effort: Some(effort), dead_lettered_at };
-                    return self.tell(delivery, at, event, lease).await;
+                    return self.tell_failed(record, delivery, at, (code, reason), effort, lease).await;
                 }
             }
+        }
+    }
+
+    /// Writes down that the outcome stays unknown.
+    pub(crate) async fn give_up_unknown(&self, delivery: &Delivery, replays: u32, effort: Effort) -> LedgerEntry {
+        let reason = "the provider was called and nobody knows its answer; it may have taken the message";
+        let outcome = Outcome::Failed { code: UNKNOWN_OUTCOME.into(), reason: reason.into() };
+        self.write_down(delivery, replays, effort, outcome).await
+    }
+
+    /// Tells of a delivery that the provider took.
+    pub(crate) async fn tell_sent(
+        &self,
+        delivery: &Delivery,
+        at: Timestamp,
+        provider_id: Option<String>,
+        effort: Effort,
+        lease: &Lease,
+    ) -> Result<(), Ended> {
+        let event = DeliveryEvent::Sent { provider_id, effort: Some(effort) };
+        self.tell(delivery, at, event, lease).await
+    }
+
+    /// Puts a delivery that was given up into the dead-letter queue and tells of it.
+    pub(crate) async fn tell_failed(
+        &self,
+        record: &Record,
+        delivery: &Delivery,
+        at: Timestamp,
+        (code, reason): (String, String),
+        effort: Effort,
+        lease: &Lease,
+    ) -> Result<(), Ended> {
+        self.dead_letter(record, &code, &reason, effort.attempts, lease).await?;
+        let dead_lettered_at = Some(Timestamp::now());
+        let event = DeliveryEvent::Failed { code, reason, effort: Some(effort), dead_lettered_at };
+        self.tell(delivery, at, event, lease).await
+    }
+
+    /// The delivery with the address that its recipient wrote from last: of the ways of writing a
+    /// number, the provider knows that one for certain. Its ids stay what they are.
+    async fn addressed<'d>(&self, delivery: &'d Delivery, lease: &Lease) -> Result<Cow<'d, Delivery>, Ended> {
+        let recipient = &delivery.recipient;
+        if recipient.channel() != Some(Channel::Whatsapp) {
+            return Ok(Cow::Borrowed(delivery));
+        }
+        let person = lease.persist("read who the recipient is", || self.store.person(recipient)).await?;
+        Ok(match person.answers_to.filter(|exact| exact != recipient && exact.channel() == recipient.channel()) {
+            Some(recipient) => Cow::Owned(Delivery { recipient, ..delivery.clone() }),
+            None => Cow::Borrowed(delivery),
+        })
+    }
+
+    /// Keeps the addresses that an answer named beside the recipient's, where that is news.
+    async fn learn(&self, recipient: &Address, aliases: &[Address], lease: &Lease) -> Result<(), Ended> {
+        for alias in aliases.iter().filter(|alias| alias.canonical() != recipient.canonical()) {
+            let who = async |of| lease.persist("read who somebody is", || self.store.person(of)).await;
+            if who(alias).await?.address != who(recipient).await?.address {
+                lease.persist("write an alias", || self.store.same_person(alias, recipient)).await?;
+                tracing::info!(%recipient, %alias, "learned another address of a recipient");
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a later mark of reading find this delivery, or an earlier one that came before it was noted.
+    /// Counts from the call's beginning, since the provider's own instant of the message lies after it.
+    async fn await_reading(&self, delivery: &Delivery, since: Timestamp, lease: &Lease) -> Result<(), Ended> {
+        // Messenger alone tells up to when everything was read and names no message.
+        if delivery.recipient.channel() != Some(Channel::Messenger) {
+            return Ok(());
+        }
+        let (name, recipient, reference) = (&self.config.name, &delivery.recipient, &delivery.reference);
+        let sent = || self.store.sent_to(name, recipient, since, reference);
+        let mark = lease.persist("note an unread delivery", sent).await?;
+        match mark.filter(|until| since <= *until) {
+            Some(until) => {
+                let subject = Subject::Delivery { delivery: reference.clone(), connector: name.clone() };
+                let update = StatusUpdate { subject, at: until, event: DeliveryEvent::Read, correlation: None };
+                produce_status(&self.producer, &self.config.topics.status_updates(), &update, lease).await
+            }
+            None => Ok(()),
         }
     }
 
@@ -104,7 +190,6 @@ impl Deliverer {
         lease: &Lease,
     ) -> Result<(LedgerEntry, bool), Ended> {
         let addressed = self.moved.follow(delivery);
-        let id = delivery.reference.delivery_id;
         // Closed never: the semaphore lives as long as the provider.
         let _slot = lease.unless_ending(self.provider.calls.acquire()).await?;
         let permit = lease.unless_ending(self.account.admit()).await?;
@@ -114,12 +199,13 @@ impl Deliverer {
             Err(outcome) => return Ok((self.write_down(delivery, replays, before, outcome).await, false)),
         };
 
+        let since = Timestamp::now();
         let begun = LedgerEntry {
             effort: Effort { attempts: before.attempts + 1, ..before },
-            attempt: Attempt::Attempting { since: Timestamp::now() },
+            attempt: Attempt::Attempting { since },
             replays,
         };
-        lease.persist("write an attempt into the ledger", || self.ledger.record(id, &begun)).await?;
+        lease.persist("write an attempt into the ledger", || self.store.record(&delivery.reference, &begun)).await?;
 
         let labels = Labels { connector: self.config.name.clone() };
         let started = tokio::time::Instant::now();
@@ -127,6 +213,7 @@ impl Deliverer {
         self.metrics.call_seconds.get_or_create(&labels).observe(started.elapsed().as_secs_f64());
         self.count_call(&answer);
         self.remember(&addressed, &answer);
+        let aliases = if let Answer::Accepted { aliases, .. } = &answer { aliases.clone() } else { Vec::new() };
 
         let call = Call {
             before,
@@ -141,15 +228,21 @@ impl Deliverer {
         if effort.unknown_outcomes > before.unknown_outcomes {
             self.count_unknown();
         }
-        Ok((self.write_down(delivery, replays, effort, outcome).await, recipient_throttled))
+        let Some(outcome) = outcome else { return Ok((begun, false)) };
+        let sent = matches!(outcome, Outcome::Sent { .. });
+        let written = self.write_down(delivery, replays, effort, outcome).await;
+        if sent {
+            self.learn(&addressed.recipient, &aliases, lease).await?;
+            self.await_reading(&addressed, since, lease).await?;
+        }
+        Ok((written, recipient_throttled))
     }
 
     /// Writes an outcome into the ledger, also while the lease is ending: once lost, the outcome
     /// would be unknown for ever.
     async fn write_down(&self, delivery: &Delivery, replays: u32, effort: Effort, outcome: Outcome) -> LedgerEntry {
         let entry = LedgerEntry { effort, attempt: Attempt::Ended { at: Timestamp::now(), outcome }, replays };
-        let id = delivery.reference.delivery_id;
-        persevere("write an outcome into the ledger", || self.ledger.record(id, &entry)).await;
+        persevere("write an outcome into the ledger", || self.store.record(&delivery.reference, &entry)).await;
         entry
     }
 
@@ -165,7 +258,7 @@ impl Deliverer {
         Ok(())
     }
 
-    async fn dead_letter(
+    pub(crate) async fn dead_letter(
         &self,
         record: &Record,
         code: &str,
@@ -234,6 +327,10 @@ pub(crate) async fn produce_status(
     let key = update.key();
     lease.persist("produce a status", || producer.send(topic, key.as_bytes(), &value, &[])).await?;
     Ok(())
+}
+
+fn is_sent(entry: &LedgerEntry) -> bool {
+    matches!(entry.attempt, Attempt::Ended { outcome: Outcome::Sent { .. }, .. })
 }
 
 async fn sleep_until(at: Timestamp) {

@@ -1,24 +1,24 @@
 //! Reads the journal of webhooks and passes on what they tell. Reading a record again tells the
-//! same again, and statuses commute, so that is harmless.
+//! same again: statuses commute, and an event makes one message however often it is read.
 
 use std::sync::Arc;
 
 use chat4all_channels::{Channel, WebhookEvent};
 use chat4all_dead_letters::Desk;
-use chat4all_kafka::{DeadLetter, Ended, Handler, Lease, Producer, Record};
-use chat4all_message::{StatusUpdate, Topics, WebhookRecord};
+use chat4all_kafka::{DeadLetter, Ended, Handler, Lease, Record};
+use chat4all_message::WebhookRecord;
 use futures::future::try_join_all;
+use jiff::Timestamp;
 
 use crate::deliver::produce_status;
+use crate::inbound::Intake;
 use crate::metrics::{Call, ConnectorMetrics};
 
 /// Handles the records of `<connector>-inbound`.
 pub(crate) struct Journal {
     pub(crate) group: String,
-    pub(crate) connector: String,
-    pub(crate) topics: Topics,
     pub(crate) channel: Arc<dyn Channel>,
-    pub(crate) producer: Producer,
+    pub(crate) intake: Intake,
     pub(crate) desk: Desk,
     pub(crate) metrics: ConnectorMetrics,
 }
@@ -26,7 +26,11 @@ pub(crate) struct Journal {
 impl Handler for Journal {
     async fn handle(&self, record: Record, lease: Lease) -> Result<(), Ended> {
         match serde_json::from_slice::<WebhookRecord>(&record.value) {
-            Ok(webhook) => self.pass_on(self.channel.parse_webhook(&webhook), &lease).await,
+            Ok(webhook) => {
+                let events = self.channel.parse_webhook(&webhook);
+                let told = events.into_iter().map(|event| self.pass_on(event, webhook.received_at, &lease));
+                try_join_all(told).await.map(drop)
+            }
             Err(error) => {
                 let message = format!("the record cannot be read: {error}");
                 let letter =
@@ -38,40 +42,36 @@ impl Handler for Journal {
 }
 
 impl Journal {
-    async fn pass_on(&self, events: Vec<WebhookEvent>, lease: &Lease) -> Result<(), Ended> {
-        let topic = self.topics.status_updates();
-        let statuses: Vec<StatusUpdate> = events.into_iter().filter_map(|event| self.sift(event)).collect();
-        try_join_all(statuses.iter().map(|update| produce_status(&self.producer, &topic, update, lease))).await?;
-        Ok(())
-    }
-
-    /// Keeps the statuses; tells of the rest.
-    fn sift(&self, event: WebhookEvent) -> Option<StatusUpdate> {
-        let connector = &self.connector;
-        let (outcome, status) = match event {
-            WebhookEvent::Status(update) => ("status", Some(update)),
+    async fn pass_on(&self, event: WebhookEvent, received_at: Timestamp, lease: &Lease) -> Result<(), Ended> {
+        let connector = &self.intake.connector;
+        let outcome = match event {
+            WebhookEvent::Status(update) => {
+                let topic = self.intake.topics.status_updates();
+                produce_status(&self.intake.producer, &topic, &update, lease).await?;
+                "status"
+            }
             WebhookEvent::Message(message) => {
-                tracing::debug!(connector, message.event_id, "a customer's message stays in the journal for now");
-                ("message", None)
+                self.intake.message(*message, received_at, lease).await?;
+                "message"
             }
             WebhookEvent::ReadUntil { by, until } => {
-                tracing::debug!(connector, %by, %until, "a watermark of what was read stays in the journal for now");
-                ("unhandled", None)
+                self.intake.read_until(&by, until, lease).await?;
+                "read"
             }
             WebhookEvent::Unhandled { place, what } => {
                 tracing::info!(connector, place, what, "a webhook tells what this version leaves in the journal");
-                ("unhandled", None)
+                "unhandled"
             }
             WebhookEvent::Ignored { place, why } => {
                 tracing::debug!(connector, place, why, "a webhook's entry is not for us");
-                ("ignored", None)
+                "ignored"
             }
             WebhookEvent::Rejected { place, why } => {
                 tracing::warn!(connector, place, why, "a webhook's entry cannot be understood");
-                ("rejected", None)
+                "rejected"
             }
         };
         self.metrics.webhook_events.get_or_create(&Call { connector: connector.clone(), outcome }).inc();
-        status
+        Ok(())
     }
 }

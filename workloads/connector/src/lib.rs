@@ -9,9 +9,11 @@ mod breaker;
 mod deliver;
 mod gone;
 mod guarded;
+mod inbound;
 mod journal;
 mod metrics;
 mod moved;
+mod overdue;
 mod policy;
 mod provider;
 mod step;
@@ -22,14 +24,17 @@ use std::time::Duration;
 
 use chat4all_channels::Channel;
 use chat4all_dead_letters::Desk;
-use chat4all_kafka::{Consumer, ConsumerMetrics, Gate, KafkaConfig, Limits, Producer, Pulse, Settings, gate, together};
+use chat4all_kafka::{
+    Consumer, ConsumerMetrics, Gate, KafkaConfig, Lease, Limits, Producer, Pulse, Settings, gate, together,
+};
 use chat4all_message::Topics;
-use chat4all_store::Ledger;
+use chat4all_store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::Account;
 use crate::deliver::Deliverer;
 use crate::gone::Gone;
+use crate::inbound::Intake;
 use crate::journal::Journal;
 use crate::moved::Moved;
 use crate::provider::Provider;
@@ -51,6 +56,8 @@ pub struct Config {
     pub retry: RetryPolicy,
     /// What to do when nobody knows whether the provider took a message.
     pub on_unknown_outcome: OnUnknownOutcome,
+    /// With [`OnUnknownOutcome::Hold`]: how long a status of the provider is waited for.
+    pub hold_for: Duration,
     /// How long the provider may take for one answer. Longer than `drain`, and a graceful stop
     /// can cut a call off.
     pub request_timeout: Duration,
@@ -80,18 +87,17 @@ pub struct Connector {
     outbound: Consumer<Deliverer>,
     inbound: Consumer<Journal>,
     account: Arc<Account>,
+    deliverer: Arc<Deliverer>,
 }
 
 impl Connector {
-    /// A connector that joins its groups when it is run. What it gives up goes over `desk`.
-    #[expect(clippy::too_many_arguments, reason = "each is another part of the world")]
+    /// A connector that joins its groups when it is run.
     pub fn new(
         config: Config,
         channel: Arc<dyn Channel>,
         kafka: &KafkaConfig,
         producer: Producer,
-        desk: Desk,
-        ledger: Arc<dyn Ledger>,
+        store: Arc<dyn Store>,
         consumer_metrics: ConsumerMetrics,
         metrics: ConnectorMetrics,
     ) -> Result<Self, Error> {
@@ -109,31 +115,36 @@ impl Connector {
             limits: INBOUND_LIMITS,
             drain: config.drain,
         };
+        let desk = Desk::new(config.topics.clone(), producer.clone(), store.clone());
         let journal = Journal {
             group: inbound.group.clone(),
-            topics: config.topics.clone(),
             channel: channel.clone(),
-            producer: producer.clone(),
+            intake: Intake {
+                connector: config.name.clone(),
+                topics: config.topics.clone(),
+                producer: producer.clone(),
+                store: store.clone(),
+            },
             desk: desk.clone(),
             metrics: metrics.clone(),
-            connector: config.name.clone(),
         };
-        let deliverer = Deliverer {
+        let deliverer = Arc::new(Deliverer {
             group: outbound.group.clone(),
             provider: Provider::new(channel, config.request_timeout).map_err(Error::Http)?,
             account: account.clone(),
             producer,
             desk,
-            ledger,
+            store,
             metrics,
             config,
             moved: Moved::default(),
             gone: Gone::default(),
-        };
+        });
         Ok(Self {
-            outbound: Consumer::new(kafka, outbound, Arc::new(deliverer), gate, consumer_metrics.clone())?,
+            outbound: Consumer::new(kafka, outbound, deliverer.clone(), gate, consumer_metrics.clone())?,
             inbound: Consumer::new(kafka, inbound, Arc::new(journal), Gate::always_open(), consumer_metrics)?,
             account,
+            deliverer,
         })
     }
 
@@ -151,7 +162,9 @@ impl Connector {
             ended.cancel();
             outcome
         };
-        let (_, consumed) = tokio::join!(ended.run_until_cancelled(account.tend()), consume);
+        let lease = Lease::until(ended.clone());
+        let overdue = self.deliverer.end_overdue(&lease);
+        let (_, _, consumed) = tokio::join!(ended.run_until_cancelled(account.tend()), overdue, consume);
         Ok(consumed?)
     }
 }

@@ -22,7 +22,7 @@ pub struct ConnectorMetrics {
     pub(crate) breaker: Family<Breaker, Gauge>,
     /// 1 while the account is paused.
     pub(crate) paused: Family<Labels, Gauge>,
-    /// Things that webhooks told: `status`, `unhandled`, `ignored`, `rejected`.
+    /// Things that webhooks told: `status`, `message`, `read`, `unhandled`, `ignored`, `rejected`.
     pub(crate) webhook_events: Family<Call, Counter>,
 }
 

@@ -51,6 +51,7 @@ mod tests {
             file_id: None,
             media: None,
             reply_to: Some("-99:7".into()),
+            inbound: None,
         };
         let delivery = Delivery::of(&message, old.clone(), "main");
         let moved = Moved::default();

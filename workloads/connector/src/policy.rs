@@ -40,7 +40,8 @@ pub enum OnUnknownOutcome {
     /// Send it again: it arrives at least once, perhaps twice.
     #[default]
     Resend,
-    /// Never send it again: it goes to the dead-letter queue, and a person decides.
+    /// Never send it again: it waits for a status of the provider to tell, for a bounded time; then it
+    /// goes to the dead-letter queue, and a person decides.
     Hold,
 }
 

@@ -11,8 +11,10 @@ use crate::policy::OnUnknownOutcome;
 pub(crate) enum Step {
     /// Call the provider, not before `at`. `effort` is what was spent so far.
     Call { at: Timestamp, effort: Effort },
-    /// A call was begun and its answer is not known; nothing more will be done.
-    HoldBack { effort: Effort },
+    /// A call was begun at `since` and its answer is not known; a status of the provider may tell.
+    Wait { since: Timestamp, effort: Effort },
+    /// The last call that there may be has no known answer; nothing more will be done.
+    GiveUp { effort: Effort },
     /// It was done at `at`; tell of it (again).
     TellSent { at: Timestamp, provider_id: Option<String>, effort: Effort },
     /// It was given up at `at`; tell of it (again).
@@ -27,11 +29,12 @@ pub(crate) fn next(entry: Option<&LedgerEntry>, replays: u32, on_unknown: OnUnkn
         return Step::Call { at: Timestamp::MIN, effort: Effort::default() };
     };
     match attempt {
-        Attempt::Attempting { .. } => {
+        Attempt::Attempting { since } => {
             let effort = Effort { unknown_outcomes: effort.unknown_outcomes + 1, ..effort };
             match on_unknown {
                 OnUnknownOutcome::Resend if effort.attempts < max_attempts => Step::Call { at: Timestamp::MIN, effort },
-                OnUnknownOutcome::Resend | OnUnknownOutcome::Hold => Step::HoldBack { effort },
+                OnUnknownOutcome::Resend => Step::GiveUp { effort },
+                OnUnknownOutcome::Hold => Step::Wait { since, effort },
             }
         }
         Attempt::Ended { at, outcome } => match outcome {
@@ -82,7 +85,10 @@ mod tests {
         let begun = entry(Attempt::Attempting { since: Timestamp::UNIX_EPOCH });
         let counted = Effort { attempts: 1, unknown_outcomes: 1 };
         assert_eq!(next(begun.as_ref(), OnUnknownOutcome::Resend), Step::Call { at: Timestamp::MIN, effort: counted });
-        assert_eq!(next(begun.as_ref(), OnUnknownOutcome::Hold), Step::HoldBack { effort: counted });
+        assert_eq!(
+            next(begun.as_ref(), OnUnknownOutcome::Hold),
+            Step::Wait { since: Timestamp::UNIX_EPOCH, effort: counted }
+        );
     }
 
     #[test]
@@ -90,7 +96,7 @@ mod tests {
         let effort = Effort { attempts: 2, unknown_outcomes: 1 };
         let begun = LedgerEntry { effort, attempt: Attempt::Attempting { since: Timestamp::UNIX_EPOCH }, replays: 0 };
         let effort = Effort { attempts: 2, unknown_outcomes: 2 };
-        assert_eq!(next(Some(&begun), OnUnknownOutcome::Resend), Step::HoldBack { effort });
+        assert_eq!(next(Some(&begun), OnUnknownOutcome::Resend), Step::GiveUp { effort });
     }
 
     #[test]

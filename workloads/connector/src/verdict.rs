@@ -8,13 +8,13 @@ use chat4all_store::Outcome;
 use jiff::Timestamp;
 
 use crate::breaker::Health;
-use crate::policy::{OnUnknownOutcome, RetryPolicy, UNKNOWN_OUTCOME};
+use crate::policy::{OnUnknownOutcome, RetryPolicy};
 
 /// What a call came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// For the ledger.
-    pub(crate) outcome: Outcome,
+    /// For the ledger; `None` where the attempt stays open there, since nobody knows its outcome.
+    pub(crate) outcome: Option<Outcome>,
     /// For the ledger: what was spent, this call included unless it is not counted.
     pub(crate) effort: Effort,
     /// For the breaker.
@@ -51,8 +51,8 @@ pub(crate) struct Call<'a> {
 pub(crate) fn judge(answer: Answer, call: &Call<'_>) -> Verdict {
     let counted = Effort { attempts: call.before.attempts + 1, ..call.before };
     let refusal = match answer {
-        Answer::Accepted { provider_id } => {
-            let outcome = Outcome::Sent { provider_id };
+        Answer::Accepted { provider_id, .. } => {
+            let outcome = Some(Outcome::Sent { provider_id });
             return Verdict { outcome, effort: counted, health: Health::Well, pause: None, recipient_throttled: false };
         }
         Answer::Moved { to } => {
@@ -61,32 +61,27 @@ pub(crate) fn judge(answer: Answer, call: &Call<'_>) -> Verdict {
             let most = call.retry.max_attempts.max(2);
             let outcome =
                 if counted.attempts >= most { failed(&refusal) } else { again(&refusal, Duration::ZERO, call.now) };
+            let outcome = Some(outcome);
             return Verdict { outcome, effort: counted, health: Health::Well, pause: None, recipient_throttled: false };
         }
         Answer::Refused(refusal) => refusal,
     };
     let (outcome, effort) = match refusal.retry() {
-        Retry::No => (failed(&refusal), counted),
-        Retry::Backoff => (again_or_failed(&refusal, counted.attempts, call.retry.max_attempts, call), counted),
+        // Counted as unknown when it is found open in the ledger.
+        Retry::ByPolicy if call.on_unknown == OnUnknownOutcome::Hold => (None, counted),
+        Retry::No => (Some(failed(&refusal)), counted),
+        Retry::Backoff => (Some(again_or_failed(&refusal, counted.attempts, call.retry.max_attempts, call)), counted),
         Retry::AtMost(most) => {
-            (again_or_failed(&refusal, counted.attempts, most.min(call.retry.max_attempts), call), counted)
+            (Some(again_or_failed(&refusal, counted.attempts, most.min(call.retry.max_attempts), call)), counted)
         }
         Retry::After(wait) if refusal.scope() == Some(Scope::Recipient) => {
-            (again(&refusal, wait.after(call.recipient_refusals), call.now), call.before)
+            (Some(again(&refusal, wait.after(call.recipient_refusals), call.now)), call.before)
         }
         // The account's pause says when; the refused attempt is not counted.
-        Retry::After(_) | Retry::WhenMended => (again(&refusal, Duration::ZERO, call.now), call.before),
+        Retry::After(_) | Retry::WhenMended => (Some(again(&refusal, Duration::ZERO, call.now)), call.before),
         Retry::ByPolicy => {
             let effort = Effort { unknown_outcomes: counted.unknown_outcomes + 1, ..counted };
-            match call.on_unknown {
-                OnUnknownOutcome::Resend => {
-                    (again_or_failed(&refusal, effort.attempts, call.retry.max_attempts, call), effort)
-                }
-                OnUnknownOutcome::Hold => {
-                    let reason = refusal.reason().to_owned();
-                    (Outcome::Failed { code: UNKNOWN_OUTCOME.to_owned(), reason }, effort)
-                }
-            }
+            (Some(again_or_failed(&refusal, effort.attempts, call.retry.max_attempts, call)), effort)
         }
     };
     let pause = if refusal.pauses_the_account() {
@@ -145,16 +140,16 @@ mod tests {
 
     fn not_before(verdict: &Verdict) -> i64 {
         match &verdict.outcome {
-            Outcome::Retry { not_before, .. } => not_before.as_second(),
+            Some(Outcome::Retry { not_before, .. }) => not_before.as_second(),
             other => panic!("no retry: {other:?}"),
         }
     }
 
     #[test]
     fn an_accepted_message_is_sent_and_the_provider_is_well() {
-        let answer = Answer::Accepted { provider_id: Some("wamid.1".into()) };
+        let answer = Answer::Accepted { provider_id: Some("wamid.1".into()), aliases: Vec::new() };
         let verdict = judge(answer, &call(0, &RetryPolicy::default(), OnUnknownOutcome::Resend));
-        assert_eq!(verdict.outcome, Outcome::Sent { provider_id: Some("wamid.1".into()) });
+        assert_eq!(verdict.outcome, Some(Outcome::Sent { provider_id: Some("wamid.1".into()) }));
         assert_eq!((verdict.effort.attempts, verdict.health), (1, Health::Well));
     }
 
@@ -166,7 +161,7 @@ mod tests {
         };
         let verdict = moved(0);
         assert_eq!((not_before(&verdict), verdict.effort.attempts, verdict.health), (0, 1, Health::Well));
-        assert!(matches!(moved(5).outcome, Outcome::Failed { .. }));
+        assert!(matches!(moved(5).outcome, Some(Outcome::Failed { .. })));
     }
 
     #[rstest]
@@ -182,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_last_attempt_fails_with_the_providers_code() {
-        let failed = Outcome::Failed { code: "7".into(), reason: "why".into() };
+        let failed = Some(Outcome::Failed { code: "7".into(), reason: "why".into() });
         assert_eq!(refused(Kind::Unavailable, 5).outcome, failed);
         assert_eq!(refused(Kind::Unexplained, 2).outcome, failed);
         assert_eq!(refused(Kind::Permanent(Cause::BadRequest), 0).outcome, failed);
@@ -214,20 +209,20 @@ mod tests {
     #[case(Kind::AccountNeedsAttention)]
     fn a_disconnected_account_pauses_and_keeps_the_message(#[case] kind: Kind) {
         let verdict = refused(kind, 4);
-        assert!(matches!(verdict.outcome, Outcome::Retry { .. }));
+        assert!(matches!(verdict.outcome, Some(Outcome::Retry { .. })));
         assert_eq!((verdict.effort.attempts, verdict.pause), (4, Some(MENDING)));
     }
 
     #[test]
-    fn an_unknown_outcome_is_counted_and_resent_or_held_by_policy() {
+    fn an_unknown_outcome_is_counted_and_resent_or_left_open_by_policy() {
         let retry = RetryPolicy::default();
         let unknown = || Answer::Refused(Refusal::new(Kind::OutcomeUnknown, "chat4all:http-200", "no JSON"));
         let resent = judge(unknown(), &call(0, &retry, OnUnknownOutcome::Resend));
-        assert!(matches!(resent.outcome, Outcome::Retry { .. }));
+        assert!(matches!(resent.outcome, Some(Outcome::Retry { .. })));
+        assert_eq!(resent.effort, Effort { attempts: 1, unknown_outcomes: 1 });
         let held = judge(unknown(), &call(0, &retry, OnUnknownOutcome::Hold));
-        assert!(matches!(&held.outcome, Outcome::Failed { code, .. } if code == UNKNOWN_OUTCOME));
+        assert_eq!((&held.outcome, held.effort), (&None, Effort { attempts: 1, unknown_outcomes: 0 }));
         for verdict in [resent, held] {
-            assert_eq!(verdict.effort, Effort { attempts: 1, unknown_outcomes: 1 });
             assert_eq!(verdict.health, Health::Unwell);
         }
     }

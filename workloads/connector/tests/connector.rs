@@ -12,14 +12,19 @@ use bytes::Bytes;
 use chat4all_connector::{BreakerPolicy, OnUnknownOutcome, RetryPolicy};
 use chat4all_dead_letters::Edit;
 use chat4all_kafka::Pulse;
-use chat4all_message::{Correlation, Delivery, DeliveryEvent, Effort, LetterId, StatusUpdate, WebhookRecord};
-use chat4all_store::{Attempt, Closing, DeadLetters as _, LetterFilter, LetterState, Outcome};
+use chat4all_message::{
+    AcceptedMessage, Address, Correlation, Delivery, DeliveryEvent, Effort, LetterId, StatusUpdate, WebhookRecord,
+};
+use chat4all_store::{
+    Attempt, Closing, DeadLetters as _, Ledger as _, LetterFilter, LetterState, Outcome, People as _,
+};
 use futures::future::join_all;
 use jiff::Timestamp;
 use rstest::rstest;
 use serde_json::json;
 use support::{
-    Call, MAIN, NUMBER_ID, PARTITIONS, Place, Policies, Script, assert_dead_letter, delivery, eventually, with_place,
+    Call, MAIN, NUMBER_ID, PAGE_ID, PARTITIONS, Place, Policies, Script, assert_dead_letter, delivery, eventually,
+    with_place,
 };
 
 const ONE_CALL: Effort = Effort { attempts: 1, unknown_outcomes: 0 };
@@ -67,15 +72,15 @@ struct Cost {
     unknown: u32,
 }
 
-/// A delivery reads the ledger (1), writes the attempt (2), calls the provider, writes the outcome (3).
-/// Between 2 and 3 nobody can know whether the call was made.
+/// A delivery reads the ledger (1) and who the recipient is (2), writes the attempt (3), calls the
+/// provider, writes the outcome (4). Between 3 and 4 nobody can know whether the call was made.
 #[rstest]
 #[case::before_anything(Script::StopBefore(1), Cost { calls: 1, unknown: 0 }, Cost { calls: 1, unknown: 0 })]
 #[case::after_reading_the_ledger(Script::StopAfter(1), Cost { calls: 1, unknown: 0 }, Cost { calls: 1, unknown: 0 })]
-#[case::before_the_attempt_is_written(Script::StopBefore(2), Cost { calls: 1, unknown: 0 }, Cost { calls: 1, unknown: 0 })]
-#[case::between_attempt_and_call(Script::StopAfter(2), Cost { calls: 1, unknown: 1 }, Cost { calls: 0, unknown: 1 })]
-#[case::between_call_and_outcome(Script::StopBefore(3), Cost { calls: 2, unknown: 1 }, Cost { calls: 1, unknown: 1 })]
-#[case::between_outcome_and_status(Script::StopAfter(3), Cost { calls: 1, unknown: 0 }, Cost { calls: 1, unknown: 0 })]
+#[case::before_the_attempt_is_written(Script::StopBefore(3), Cost { calls: 1, unknown: 0 }, Cost { calls: 1, unknown: 0 })]
+#[case::between_attempt_and_call(Script::StopAfter(3), Cost { calls: 1, unknown: 1 }, Cost { calls: 0, unknown: 1 })]
+#[case::between_call_and_outcome(Script::StopBefore(4), Cost { calls: 2, unknown: 1 }, Cost { calls: 1, unknown: 1 })]
+#[case::between_outcome_and_status(Script::StopAfter(4), Cost { calls: 1, unknown: 0 }, Cost { calls: 1, unknown: 0 })]
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
 async fn a_crash_between_any_two_steps_costs_nothing_or_is_named(
@@ -93,6 +98,8 @@ async fn a_crash_between_any_two_steps_costs_nothing_or_is_named(
             first.crash().await;
             let second = place.start();
             place.drained().await;
+            // What waits for a status is no longer in the topic.
+            eventually("the delivery ends", async || !place.told(&delivery).await.is_empty()).await;
             second.stop().await;
 
             let calls = place.provider.calls().await;
@@ -290,6 +297,7 @@ async fn an_answer_that_never_comes_is_an_unknown_outcome_resent_or_held(#[case]
         let delivery = delivery(1, "olá");
         place.order(&delivery).await;
         place.drained().await;
+        eventually("the delivery ends", async || !place.told(&delivery).await.is_empty()).await;
         connector.stop().await;
 
         let taken = place.provider.taken().await;
@@ -483,7 +491,7 @@ async fn statuses_in_the_journal_become_status_updates_under_the_right_keys() {
         assert_eq!(told["wamid.2"].at.as_second(), 1_762_000_000);
         assert_eq!(place.metric("connector_webhook_events_total", "status"), 2.0);
         assert_eq!(place.metric("connector_webhook_events_total", "rejected"), 1.0);
-        assert_eq!(place.metric("connector_webhook_events_total", "ignored"), 1.0);
+        assert_eq!(place.metric("connector_webhook_events_total", "unhandled"), 1.0);
         assert!(place.cluster.dead_letters().await.is_empty());
     })
     .await;
@@ -517,6 +525,252 @@ async fn unreadable_records_go_to_the_dead_letter_queue_and_what_is_behind_them_
             assert_eq!(letter.headers["chat4all-reason"], "chat4all:unreadable");
         }
         assert_eq!(place.provider.taken().await.len(), 1);
+    })
+    .await;
+}
+
+/// A webhook with what a customer wrote.
+fn written(event_id: &str, from: &str, text: &str) -> WebhookRecord {
+    let value = json!({
+        "messaging_product": "whatsapp",
+        "metadata": {"display_phone_number": "15550783881", "phone_number_id": NUMBER_ID},
+        "contacts": [{"profile": {"name": "Maria"}, "wa_id": from}],
+        "messages": [{"id": event_id, "from": from, "timestamp": "1762000000", "type": "text", "text": {"body": text}}],
+    });
+    let body = json!({
+        "object": "whatsapp_business_account",
+        "entry": [{"id": "102290129340398", "changes": [{"field": "messages", "value": value}]}],
+    });
+    let body = Bytes::from(serde_json::to_vec(&body).unwrap());
+    WebhookRecord { received_at: Timestamp::now(), headers: BTreeMap::new(), body }
+}
+
+async fn messages_in(place: &Place<'_>) -> Vec<AcceptedMessage> {
+    let records = place.cluster.read(&place.cluster.topics.messages()).await;
+    records.iter().map(|record| serde_json::from_slice(&record.value).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn case_31_what_a_customer_wrote_is_one_message_however_often_and_wherever_it_is_read() {
+    with_place(Policies::default(), async |place| {
+        let (inbound, group) = (place.cluster.topics.inbound(MAIN), place.cluster.topics.inbound_group(MAIN));
+        let connector = place.start();
+        // Both at once: different keys, so different lanes and perhaps partitions.
+        for key in ["one", "two", "three"] {
+            place.cluster.put(&inbound, key, &written("wamid.in", "5562998765432", "oi")).await;
+        }
+        place.cluster.drained(&group, std::slice::from_ref(&inbound)).await;
+        connector.stop().await;
+        // The person is met elsewhere, and the journal is read again.
+        let person: Address = "whatsapp:+5562998765432".parse().unwrap();
+        place.memory.met(&person, &"order-2".parse().unwrap(), Timestamp::now()).await.unwrap();
+        place.cluster.rewind(&group, &inbound).await;
+        let again = place.start();
+        place.cluster.drained(&group, &[inbound]).await;
+        again.stop().await;
+
+        let messages = messages_in(place).await;
+        assert_eq!(messages.len(), 6, "each reading produces it again");
+        assert!(messages.iter().all(|message| *message == messages[0]), "and it is the same: {messages:#?}");
+        let message = &messages[0];
+        assert_eq!(message.conversation_id.as_str(), "whatsapp:+556298765432");
+        assert_eq!((message.sender.to_string().as_str(), message.content.as_str()), ("whatsapp:+5562998765432", "oi"));
+        assert_eq!(message.accepted_at().as_second(), 1_762_000_000);
+        let from = message.inbound.as_ref().unwrap();
+        assert_eq!((from.connector.as_str(), from.provider_id.as_str()), (MAIN, "wamid.in"));
+        assert_eq!(from.name.as_deref(), Some("Maria"));
+        assert_eq!(place.metric("connector_webhook_events_total", "message"), 6.0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn a_customer_who_writes_by_another_form_of_their_number_is_known_and_answered_at_exactly_that_one() {
+    with_place(Policies::default(), async |place| {
+        let (inbound, group) = (place.cluster.topics.inbound(MAIN), place.cluster.topics.inbound_group(MAIN));
+        let (long, short) = ("whatsapp:+5562998765432", "556298765432");
+        place.memory.met(&long.parse().unwrap(), &"order-1".parse().unwrap(), Timestamp::now()).await.unwrap();
+        let connector = place.start();
+        place.cluster.put(&inbound, "key", &written("wamid.in", short, "oi")).await;
+        place.cluster.drained(&group, &[inbound]).await;
+        let mut answer = delivery(1, "olá");
+        answer.recipient = long.parse().unwrap();
+        place.order(&answer).await;
+        place.drained().await;
+        connector.stop().await;
+
+        assert_eq!(messages_in(place).await[0].conversation_id.as_str(), "order-1");
+        assert_eq!(place.provider.taken().await[0].to, short);
+        assert_eq!(place.told(&answer).await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn a_held_delivery_lets_the_next_one_to_the_same_recipient_pass() {
+    let hold_for = Duration::from_secs(3600);
+    let policies = Policies { on_unknown_outcome: OnUnknownOutcome::Hold, hold_for, ..Policies::default() };
+    with_place(policies, async |place| {
+        place.provider.misbehave(json!({"dropAnswer": true, "accept": true, "times": 1})).await;
+        let connector = place.start();
+        let (held, next) = (delivery(1, "olá"), delivery(1, "and then"));
+        place.order(&held).await;
+        place.order(&next).await;
+        place.drained().await;
+        connector.stop().await;
+        assert_eq!(place.told(&next).await.len(), 1);
+        assert!(place.told(&held).await.is_empty());
+        assert_eq!(place.memory.waiting(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn a_status_of_the_provider_makes_a_held_delivery_sent_without_a_second_call() {
+    let policies = Policies { on_unknown_outcome: OnUnknownOutcome::Hold, ..Policies::default() };
+    with_place(policies, async |place| {
+        place.provider.misbehave(json!({"dropAnswer": true, "accept": true, "times": 1})).await;
+        let held = delivery(1, "olá");
+        // As the router notes it when a status carries our reference.
+        place.memory.taken(held.reference.delivery_id, "wamid.told", Timestamp::now()).await.unwrap();
+        let connector = place.start();
+        place.order(&held).await;
+        place.drained().await;
+        eventually("nothing waits any more", async || place.memory.waiting() == 0).await;
+        eventually("the held delivery ends", async || !place.told(&held).await.is_empty()).await;
+        connector.stop().await;
+
+        let provider_id = Some("wamid.told".to_owned());
+        assert_eq!(place.told(&held).await, [DeliveryEvent::Sent { provider_id, effort: Some(ONE_CALL) }]);
+        assert_eq!(place.provider.taken().await.len(), 1);
+        assert!(place.cluster.dead_letters().await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn a_status_of_the_provider_stops_the_resend_of_a_delivery_whose_answer_never_came() {
+    with_place(Policies::default(), async |place| {
+        place.provider.misbehave(json!({"dropAnswer": true, "accept": true, "times": 1})).await;
+        let delivery = delivery(1, "olá");
+        place.memory.taken(delivery.reference.delivery_id, "wamid.told", Timestamp::now()).await.unwrap();
+        let connector = place.start();
+        place.order(&delivery).await;
+        place.drained().await;
+        connector.stop().await;
+
+        let effort = Some(Effort { attempts: 1, unknown_outcomes: 1 });
+        let provider_id = Some("wamid.told".to_owned());
+        assert_eq!(place.told(&delivery).await, [DeliveryEvent::Sent { provider_id, effort }]);
+        assert_eq!(place.provider.taken().await.len(), 1, "the recipient has it once");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn a_process_that_dies_while_it_takes_a_message_in_makes_the_same_one_again() {
+    // Who wrote it (1), its place (2), where to answer (3), then the message.
+    for script in [1, 2, 3].into_iter().flat_map(|n| [Script::StopBefore(n), Script::StopAfter(n)]) {
+        with_place(Policies::default(), async |place| {
+            let (inbound, group) = (place.cluster.topics.inbound(MAIN), place.cluster.topics.inbound_group(MAIN));
+            let store = place.ledger(script);
+            let first = place.start_with(store.clone());
+            place.cluster.put(&inbound, "key", &written("wamid.in", "5562998765432", "oi")).await;
+            store.stopped().await;
+            first.crash().await;
+            let second = place.start();
+            place.cluster.drained(&group, &[inbound]).await;
+            second.stop().await;
+            let messages = messages_in(place).await;
+            assert_eq!(messages.len(), 1, "{script:?}");
+            assert_eq!(messages[0].content, "oi");
+            let person = place.memory.person(&messages[0].sender).await.unwrap();
+            assert_eq!(person.answers_to.as_ref(), Some(&messages[0].sender), "{script:?}");
+        })
+        .await;
+    }
+}
+
+#[rstest]
+#[case::taken_and_the_answer_dropped(json!({"dropAnswer": true, "accept": true, "times": 1}))]
+#[case::refused_and_the_answer_dropped(json!({"dropAnswer": true, "times": 1}))]
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn a_process_that_dies_around_a_held_delivery_calls_no_second_time_and_names_it_once(
+    #[case] fault: serde_json::Value,
+) {
+    // Ledger, recipient, attempt, call; then it waits (4), and when its time is over it is taken (5), the
+    // ledger read (6), the failure written (7), dead letter and status produced, and the row removed (8).
+    for script in [4, 5, 6, 7, 8].into_iter().flat_map(|n| [Script::StopBefore(n), Script::StopAfter(n)]) {
+        let policies = Policies { on_unknown_outcome: OnUnknownOutcome::Hold, ..Policies::default() };
+        with_place(policies, async |place| {
+            place.provider.misbehave(fault.clone()).await;
+            let ledger = place.ledger(script);
+            let first = place.start_with(ledger.clone());
+            let delivery = delivery(1, "olá");
+            let placed = place.order(&delivery).await;
+            ledger.stopped().await;
+            first.crash().await;
+            // Whoever died over it has it no longer.
+            place.memory.release_waiting();
+            let second = place.start();
+            place.drained().await;
+            eventually("the delivery is named", async || !place.told(&delivery).await.is_empty()).await;
+            eventually("nothing waits any more", async || place.memory.waiting() == 0).await;
+            second.stop().await;
+
+            assert_eq!(place.provider.calls().await.len(), 1, "{script:?}");
+            let effort = Effort { attempts: 1, unknown_outcomes: 1 };
+            let named = place.told(&delivery).await;
+            assert!(
+                named.iter().all(|told| only_failure(std::slice::from_ref(told)).1 == effort),
+                "{script:?} {named:?}"
+            );
+            let value = serde_json::to_vec(&delivery).unwrap();
+            let key = delivery.recipient.to_string();
+            for letter in place.cluster.dead_letters().await {
+                assert_dead_letter(&letter, &place.outbound(), &place.group(), placed, &key, &value);
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn a_mark_of_reading_on_messenger_reads_what_was_sent_before_it_and_nothing_after() {
+    with_place(Policies::default(), async |place| {
+        let (inbound, group) = (place.cluster.topics.inbound(MAIN), place.cluster.topics.inbound_group(MAIN));
+        let (mut before, mut after) = (delivery(1, "olá"), delivery(2, "and then"));
+        for delivery in [&mut before, &mut after] {
+            delivery.recipient = "messenger:7001".parse().unwrap();
+        }
+        let connector = place.start_page();
+        place.order(&before).await;
+        place.drained().await;
+        let until = Timestamp::now();
+        place.order(&after).await;
+        place.drained().await;
+        let event = json!({
+            "sender": {"id": "7001"}, "recipient": {"id": PAGE_ID}, "timestamp": until.as_millisecond(),
+            "read": {"watermark": until.as_millisecond()},
+        });
+        let body = json!({"object": "page", "entry": [{"id": PAGE_ID, "time": 1, "messaging": [event]}]});
+        let body = Bytes::from(serde_json::to_vec(&body).unwrap());
+        let record = WebhookRecord { received_at: Timestamp::now(), headers: BTreeMap::new(), body };
+        place.cluster.put(&inbound, "key", &record).await;
+        place.cluster.drained(&group, &[inbound]).await;
+        connector.stop().await;
+
+        let told = place.told(&before).await;
+        assert!(matches!(told[..], [DeliveryEvent::Sent { .. }, DeliveryEvent::Read]), "{told:?}");
+        assert_eq!(place.told(&after).await.len(), 1);
     })
     .await;
 }

@@ -8,15 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::ids::{ConversationId, MessageId};
+use crate::inbound::Inbound;
 use crate::media::Media;
 
 /// The longest text of a message, in bytes of UTF-8; what the earlier system took.
 pub const LONGEST_CONTENT: usize = 10_240;
 
-/// A message that the API answered with 202: the value of a record in `messages`.
+/// A message that was accepted, from the API (answered with 202) or from a provider: the value of a record in `messages`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcceptedMessage {
-    /// Made by the API.
+    /// Made by the API, or derived from the provider's event.
     pub message_id: MessageId,
     /// The record's key, so that a conversation keeps its order.
     pub conversation_id: ConversationId,
@@ -36,6 +37,9 @@ pub struct AcceptedMessage {
     /// The provider's id of the message that this one answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
+    /// Set on what came in from a provider; absent on what this deployment sends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inbound: Option<Inbound>,
 }
 
 impl AcceptedMessage {

@@ -27,6 +27,18 @@ impl MessageId {
         Self(Uuid::now_v7())
     }
 
+    /// The one id of the message that a provider's event tells of: made of the time when it was
+    /// written and of the event's name, which is unique within the connector.
+    pub fn of_event(connector: &str, event_id: &str, at: Timestamp) -> Self {
+        // No connector's name holds a NUL, so no two pairs are alike.
+        let name = format!("{connector}\0{event_id}");
+        let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).into_bytes();
+        let mut rest = [0; 10];
+        rest.copy_from_slice(&hash[..10]);
+        let millis = u64::try_from(at.as_millisecond()).unwrap_or_default();
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &rest).into_uuid())
+    }
+
     /// The instant the id was made, with a resolution of one millisecond.
     pub fn created_at(self) -> Timestamp {
         let millis = self.0.as_u128() >> 80;
@@ -158,6 +170,18 @@ mod tests {
         let before = Timestamp::now().as_millisecond();
         let made = MessageId::now().created_at().as_millisecond();
         assert!((before..=Timestamp::now().as_millisecond()).contains(&made));
+    }
+
+    #[test]
+    fn an_event_told_twice_has_one_message_id_and_it_tells_the_time() {
+        let at = Timestamp::from_millisecond(1_764_072_000_123).unwrap();
+        let id = MessageId::of_event("main", "wamid.1", at);
+        assert_eq!(id, MessageId::of_event("main", "wamid.1", at));
+        assert_eq!(id.created_at(), at);
+        assert_eq!(MessageId::try_from(id.as_uuid()), Ok(id));
+        for other in [MessageId::of_event("main", "wamid.2", at), MessageId::of_event("spare", "wamid.1", at)] {
+            assert_ne!(other, id);
+        }
     }
 
     #[test]

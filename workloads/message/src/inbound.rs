@@ -16,6 +16,9 @@ pub struct InboundMessage {
     pub provider_id: String,
     /// Who wrote it, and where an answer goes.
     pub from: Address,
+    /// Another address of theirs, where the provider told two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub also: Option<Address>,
     /// What they call themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -29,6 +32,21 @@ pub struct InboundMessage {
     /// The provider's name of the message that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
+}
+
+/// What is known of a message that came in, beside sender and text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inbound {
+    /// The connector that it came in by.
+    pub connector: String,
+    /// The provider's name for the message, as it can be answered and marked as read.
+    pub provider_id: String,
+    /// What the sender calls themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The files that came with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<InboundFile>,
 }
 
 /// A file that came in.

@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod address;
+mod canonical;
 pub mod credentials;
 pub mod dead_letter;
 pub mod delivery;
@@ -19,7 +20,7 @@ pub use dead_letter::LetterId;
 pub use delivery::{Delivery, DeliveryRef};
 pub use envelope::{AcceptedMessage, WebhookRecord};
 pub use ids::{ConversationId, DeliveryId, MessageId};
-pub use inbound::InboundMessage;
+pub use inbound::{Inbound, InboundFile, InboundMessage};
 pub use media::{Media, MediaKind, NotMedia};
 pub use names::{Connector, Holds, Topics};
 pub use status::{Correlation, DeliveryEvent, DeliveryTimes, Effort, ProviderRef, Status, StatusUpdate, Subject};

@@ -1,22 +1,44 @@
 //! A message: store it, make its deliveries, hand them to the connectors, in this order. A
 //! delivery is produced only after its row is there, so a status always finds it.
 
+use std::collections::BTreeSet;
+
 use chat4all_kafka::{Ended, Lease, Record};
-use chat4all_message::{AcceptedMessage, Delivery, DeliveryEvent};
+use chat4all_message::{AcceptedMessage, Address, Delivery, DeliveryEvent};
 use jiff::Timestamp;
 
 use crate::handler::Handlers;
-use crate::plan::{Deliveries, Plan, plan};
+use crate::plan::{Deliveries, Plan, plan, plan_inbound};
 
 impl Handlers {
     /// Handles a record of `messages`.
     pub(crate) async fn message(&self, record: &Record, message: &AcceptedMessage, lease: &Lease) -> Result<(), Ended> {
         let conversation = &message.conversation_id;
         let members = lease.persist("read members", || self.store.members(conversation)).await?;
+        if message.inbound.is_some() {
+            let known = self.is_among(&message.sender, &members, lease).await?;
+            return self.deliver(message, &plan_inbound(message, &members, known), lease).await;
+        }
         match plan(message, &members, &self.connectors) {
             Plan::Deliver(deliveries) => self.deliver(message, &deliveries, lease).await,
             Plan::GiveUp { code, reason } => self.give_up(record, code, &reason, lease).await,
         }
+    }
+
+    /// Whether somebody is a member, perhaps by another of their addresses.
+    async fn is_among(&self, somebody: &Address, members: &BTreeSet<Address>, lease: &Lease) -> Result<bool, Ended> {
+        let canonical = somebody.canonical();
+        if members.iter().any(|member| member.canonical() == canonical) {
+            return Ok(true);
+        }
+        let person = lease.persist("read who wrote", || self.store.person(somebody)).await?;
+        for member in members.iter().filter(|member| member.channel() == somebody.channel()) {
+            let other = lease.persist("read who a member is", || self.store.person(member)).await?;
+            if other.address == person.address {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn deliver(&self, message: &AcceptedMessage, planned: &Deliveries, lease: &Lease) -> Result<(), Ended> {

@@ -44,7 +44,10 @@ impl Deliveries {
 
 /// Plans the deliveries of `message` in a conversation with these members (none when it begins one).
 pub(crate) fn plan(message: &AcceptedMessage, members: &BTreeSet<Address>, connectors: &[Connector]) -> Plan {
-    if !members.is_empty() && !members.contains(&message.sender) {
+    // Nobody of this deployment is in a conversation that began with a message from outside, until
+    // somebody answers. Who may is for the API to say.
+    let joined = members.iter().any(|member| member.channel().is_none());
+    if joined && !members.contains(&message.sender) {
         return Plan::GiveUp {
             code: "chat4all:not-a-member",
             reason: format!("{} is not a member of conversation {}", message.sender, message.conversation_id),
@@ -81,6 +84,18 @@ pub(crate) fn plan(message: &AcceptedMessage, members: &BTreeSet<Address>, conne
     Plan::Deliver(deliveries)
 }
 
+/// Plans what came in: users of this deployment read it; other people outside do not get what one of
+/// them wrote, since nobody sent it to them. `known` tells whether its sender is among the members,
+/// perhaps by another address.
+pub(crate) fn plan_inbound(message: &AcceptedMessage, members: &BTreeSet<Address>, known: bool) -> Deliveries {
+    let users = members.iter().filter(|member| member.channel().is_none());
+    Deliveries {
+        new_members: if known { Vec::new() } else { vec![message.sender.clone()] },
+        local: users.map(|user| Delivery::of(message, user.clone(), LOCAL)).collect(),
+        ..Deliveries::default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use chat4all_message::{Media, MediaKind, MessageId};
@@ -97,6 +112,7 @@ mod tests {
             file_id: None,
             media: None,
             reply_to: None,
+            inbound: None,
         }
     }
 
@@ -139,6 +155,24 @@ mod tests {
     fn a_stranger_cannot_write_into_a_conversation() {
         let plan = plan(&message(Some("bob")), &members(&["bob", "carol"]), &whatsapp());
         assert!(matches!(plan, Plan::GiveUp { code: "chat4all:not-a-member", .. }));
+    }
+
+    #[test]
+    fn somebody_of_this_deployment_may_answer_who_wrote_first() {
+        let planned = deliveries(plan(&message(None), &members(&["whatsapp:+5562998765432"]), &whatsapp()));
+        assert_eq!(planned.new_members, [address("ana")]);
+        assert_eq!(planned.outbound.len(), 1);
+    }
+
+    #[test]
+    fn what_came_in_goes_to_users_and_to_nobody_outside() {
+        let all = members(&["ana", "whatsapp:+5562998765432", "telegram:133"]);
+        let inbound = AcceptedMessage { sender: address("telegram:133"), ..message(None) };
+        let planned = plan_inbound(&inbound, &all, true);
+        assert_eq!(planned.all().map(|d| d.recipient.to_string()).collect::<Vec<_>>(), ["ana"]);
+        assert!(planned.new_members.is_empty());
+        let begun = plan_inbound(&inbound, &members(&[]), false);
+        assert_eq!((begun.new_members, begun.local), (vec![address("telegram:133")], vec![]));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! A status: note it on its delivery. One that comes before the provider's id is known waits in
-//! the store. Both sides write first and read then, so that at least one of them sees the other.
+//! the store, unless our echoed reference tells whose it is. Both sides write first and read then, so that at least one of them sees the other.
 
 use chat4all_kafka::{Ended, Lease};
 use chat4all_message::{DeliveryEvent, DeliveryRef, ProviderRef, StatusUpdate, Subject};
@@ -48,6 +48,13 @@ impl Handlers {
         if let Some(delivery) = self.linked(provider, lease).await? {
             return self.apply(&delivery, &update.event, update.at, lease).await;
         }
+        if let Some(delivery) = self.correlated(update, lease).await? {
+            self.apply(&delivery, &update.event, update.at, lease).await?;
+            let (id, name) = (delivery.delivery_id, &provider.provider_id);
+            // Nothing is sent again that the provider is known to have.
+            lease.persist("note that a delivery was taken", || self.store.taken(id, name, update.at)).await?;
+            return self.link(provider, &delivery, lease).await;
+        }
         let status = HeldStatus { at: update.at, event: update.event.clone() };
         lease.persist("hold a status", || self.store.hold(provider, &status)).await?;
         match self.linked(provider, lease).await? {
@@ -55,6 +62,15 @@ impl Handlers {
             Some(delivery) => self.apply(&delivery, &update.event, update.at, lease).await,
             None => Ok(()),
         }
+    }
+
+    /// The delivery that our echoed reference names, while the provider's own name for it is not known:
+    /// its answer is under way, or never came.
+    async fn correlated(&self, update: &StatusUpdate, lease: &Lease) -> Result<Option<DeliveryRef>, Ended> {
+        let Some(correlation) = update.correlation else { return Ok(None) };
+        let id = correlation.delivery_id;
+        let delivery = lease.persist("look up a correlation", || self.store.delivery(id)).await?;
+        Ok(delivery.filter(|delivery| delivery.message_id == correlation.message_id))
     }
 
     async fn linked(&self, provider: &ProviderRef, lease: &Lease) -> Result<Option<DeliveryRef>, Ended> {

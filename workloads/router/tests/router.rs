@@ -11,13 +11,16 @@ use std::time::Duration;
 
 use chat4all_kafka::{ConsumerMetrics, Error};
 use chat4all_message::{
-    AcceptedMessage, Address, Correlation, Delivery, DeliveryEvent, DeliveryRef, Effort, MessageId, ProviderRef,
-    Status, StatusUpdate, Subject,
+    AcceptedMessage, Address, Correlation, Delivery, DeliveryEvent, DeliveryRef, Effort, Inbound, MessageId,
+    ProviderRef, Status, StatusUpdate, Subject,
 };
 use chat4all_router::{Config, Router};
-use chat4all_store::{Conversations as _, Memory, PageRequest, StoredDelivery, StoredMessage};
+use chat4all_store::{
+    Attempt, Conversations as _, Ledger as _, LedgerEntry, Memory, Outcome, PageRequest, People as _, StoredDelivery,
+    StoredMessage,
+};
 use futures::future::join_all;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use support::{Cluster, Running, Script, Scripted, assert_dead_letter, eventually, with_cluster};
 use tokio::time::Instant;
 
@@ -50,6 +53,7 @@ fn message(conversation: &str, recipient: Option<&str>) -> AcceptedMessage {
         file_id: None,
         media: None,
         reply_to: None,
+        inbound: None,
     }
 }
 
@@ -641,6 +645,77 @@ async fn a_call_that_never_returns_holds_up_a_stop_no_longer_than_the_drain() {
         drained(cluster).await;
         next.stop().await;
         assert_eq!(conversation(&store.memory, "c1").await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn a_status_with_our_reference_settles_a_delivery_whose_answer_never_came() {
+    with_cluster(&[CONNECTOR], async |cluster| {
+        let store = playing();
+        let message = message("c1", Some("whatsapp:+5562998765432"));
+        let reference = delivery_of(&message, "whatsapp:+5562998765432").reference;
+        let effort = Effort { attempts: 1, unknown_outcomes: 0 };
+        let begun = LedgerEntry { effort, attempt: Attempt::Attempting { since: Timestamp::now() }, replays: 0 };
+        store.memory.record(&reference, &begun).await.unwrap();
+        accept(cluster, &message).await;
+        let statuses = cluster.topics.status_updates();
+        let sent = DeliveryEvent::Sent { provider_id: Some("wamid.1".into()), effort: None };
+        let echoed = told_by_provider("wamid.1", sent, Some(&reference));
+        // Without the reference it waits for the name, which the other one makes known.
+        let later = told_by_provider("wamid.1", DeliveryEvent::Delivered, None);
+        for update in [&later, &echoed, &echoed] {
+            cluster.put(&statuses, &update.key(), update).await;
+        }
+        let router = start(cluster, store.clone());
+        drained(cluster).await;
+        router.stop().await;
+
+        let delivery = conversation(&store.memory, "c1").await[0].deliveries[0].clone();
+        assert_eq!(delivery.times.status(), Status::Delivered);
+        assert_eq!(delivery.provider_id.as_deref(), Some("wamid.1"));
+        let entry = store.memory.entry(reference.delivery_id).await.unwrap().unwrap();
+        let Attempt::Ended { outcome: Outcome::Sent { provider_id }, .. } = entry.attempt else { panic!("{entry:?}") };
+        assert_eq!((provider_id.as_deref(), entry.effort), (Some("wamid.1"), effort));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn case_21_what_came_in_twice_is_one_message_for_users_and_for_nobody_outside() {
+    with_cluster(&[CONNECTOR], async |cluster| {
+        let store = playing();
+        let opening = message("c1", Some("whatsapp:+5562998765432"));
+        let answer = AcceptedMessage {
+            message_id: MessageId::of_event(CONNECTOR, "wamid.in", Timestamp::now() + SignedDuration::from_secs(1)),
+            // The same person by the other form of their number.
+            sender: "whatsapp:+556298765432".parse().unwrap(),
+            inbound: Some(Inbound {
+                connector: CONNECTOR.into(),
+                provider_id: "wamid.in".into(),
+                name: Some("Maria".into()),
+                files: Vec::new(),
+            }),
+            ..message("c1", None)
+        };
+        let router = start(cluster, store.clone());
+        for message in [&opening, &answer, &answer] {
+            accept(cluster, message).await;
+        }
+        drained(cluster).await;
+        router.stop().await;
+
+        let stored = conversation(&store.memory, "c1").await;
+        assert_eq!(stored.len(), 2);
+        assert_eq!((&stored[0].message, stored[0].status()), (&answer, Status::Delivered));
+        assert_eq!(stored[0].deliveries.iter().map(|d| d.recipient.to_string()).collect::<Vec<_>>(), ["ana"]);
+        assert_eq!(outbound(cluster).await.len(), 1, "only what ana wrote");
+        let members = store.memory.members(&"c1".parse().unwrap()).await.unwrap();
+        assert_eq!(members.iter().map(ToString::to_string).collect::<Vec<_>>(), ["ana", "whatsapp:+5562998765432"]);
+        let person = store.memory.person(&answer.sender).await.unwrap();
+        assert_eq!(person.conversation, Some("c1".parse().unwrap()));
     })
     .await;
 }

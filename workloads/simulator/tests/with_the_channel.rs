@@ -60,6 +60,7 @@ fn delivery(recipient: &str) -> Delivery {
         file_id: None,
         media: None,
         reply_to: None,
+        inbound: None,
     };
     Delivery::of(&message, recipient, "wa")
 }
@@ -87,7 +88,7 @@ async fn a_delivery_is_taken_and_its_statuses_are_read(#[case] recipient: &str) 
     let simulator = start(config(Some(receiver.url.clone()))).await;
     let channel = channel(&simulator, TOKEN, NUMBER_ID);
     let delivery = delivery(recipient);
-    let Answer::Accepted { provider_id: Some(wamid) } = call(&simulator, &*channel, &delivery).await else {
+    let Answer::Accepted { provider_id: Some(wamid), .. } = call(&simulator, &*channel, &delivery).await else {
         panic!("not accepted with an id")
     };
     let expected =
@@ -136,7 +137,7 @@ async fn a_wrong_account_is_classified_as_such(#[case] token: &str, #[case] numb
 
 fn accepted(answer: Answer) -> String {
     match answer {
-        Answer::Accepted { provider_id: Some(id) } => id,
+        Answer::Accepted { provider_id: Some(id), .. } => id,
         other => panic!("{other:?}"),
     }
 }

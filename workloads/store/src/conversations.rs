@@ -19,7 +19,8 @@ pub trait Conversations: Send + Sync {
     /// Adds members; those who are there stay.
     async fn add_members(&self, conversation: &ConversationId, members: &[Address]) -> Result<()>;
 
-    /// Writes a message with its deliveries. Repeating it changes nothing, and it never overwrites
+    /// Writes a message with its deliveries, and that the people outside among sender and recipients
+    /// were [met](crate::People::met) in its conversation. Repeating it changes nothing, and it never overwrites
     /// what is known about a delivery's states.
     async fn put_message(&self, message: &AcceptedMessage, deliveries: &[Delivery]) -> Result<()>;
 
@@ -64,8 +65,12 @@ pub struct StoredMessage {
 }
 
 impl StoredMessage {
-    /// The status shown for the whole message.
+    /// The status shown for the whole message. What came in has arrived, also where nobody of this
+    /// deployment is there to read it.
     pub fn status(&self) -> Status {
+        if self.message.inbound.is_some() && self.deliveries.is_empty() {
+            return Status::Delivered;
+        }
         Status::of_message(self.deliveries.iter().map(|d| d.times.status()))
     }
 }

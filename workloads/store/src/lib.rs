@@ -9,7 +9,10 @@ mod dead_letters;
 mod idempotency;
 mod ledger;
 mod memory;
+mod people;
 mod statuses;
+mod unread;
+mod waiting;
 
 pub use cassandra::Cassandra;
 pub use conversations::{Conversations, Cursor, Page, PageRequest, StoredDelivery, StoredMessage};
@@ -20,7 +23,10 @@ pub use dead_letters::{
 pub use idempotency::{Claim, ClaimState, IdempotencyKeys, REMEMBERED, RequestKey};
 pub use ledger::{Attempt, Ledger, LedgerEntry, Outcome};
 pub use memory::Memory;
+pub use people::{People, Person, Place};
 pub use statuses::{HELD, HeldStatus, Statuses};
+pub use unread::{UNREAD, Unread};
+pub use waiting::{Waiting, WaitingDelivery};
 
 /// The store did not do what it was asked; nothing is known about whether it did a part of it,
 /// and the caller repeats the call.
@@ -45,7 +51,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Everything that the workloads keep. Each takes only the room that it needs.
 #[async_trait::async_trait]
-pub trait Store: Conversations + Statuses + Ledger + IdempotencyKeys + DeadLetters {
+pub trait Store: Conversations + Statuses + Ledger + IdempotencyKeys + People + Unread + Waiting + DeadLetters {
     /// Asks the store for something trivial; for readiness.
     async fn ping(&self) -> Result<()>;
 }

@@ -15,9 +15,12 @@ use chat4all_message::{
 };
 use jiff::Timestamp;
 
+use crate::people::{Known, Trail, outside};
+use crate::waiting::TAKEN_SECONDS;
 use crate::{
     Claim, ClaimState, Conversations, Cursor, HELD, HeldStatus, IdempotencyKeys, Ledger, LedgerEntry, Page,
-    PageRequest, REMEMBERED, RequestKey, Result, Statuses, Store, StoredDelivery, StoredMessage,
+    PageRequest, People, Person, Place, REMEMBERED, RequestKey, Result, Statuses, Store, StoredDelivery, StoredMessage,
+    Unread, Waiting, WaitingDelivery,
 };
 
 /// A store that forgets everything when it is dropped.
@@ -33,7 +36,12 @@ struct State {
     deliveries: HashMap<MessageId, BTreeMap<DeliveryId, Row>>,
     links: HashMap<ProviderRef, DeliveryRef>,
     held: HashMap<ProviderRef, Vec<Aging<HeldStatus>>>,
-    ledger: HashMap<DeliveryId, LedgerEntry>,
+    ledger: HashMap<DeliveryId, (DeliveryRef, LedgerEntry)>,
+    taken: HashMap<DeliveryId, Column<String>>,
+    people: HashMap<Address, Known>,
+    places: HashMap<(String, String), Place>,
+    unread: HashMap<(String, Address), Unheard>,
+    waiting: BTreeMap<(String, Timestamp, DeliveryId), (String, Option<Instant>)>,
     claims: HashMap<RequestKey, Aging<Claim>>,
     letters: dead_letters::Letters,
 }
@@ -42,6 +50,16 @@ impl Memory {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// How many deliveries wait for a status.
+    pub fn waiting(&self) -> usize {
+        self.state().waiting.len()
+    }
+
+    /// Lets waiting deliveries be taken again at once, as if a minute had passed.
+    pub fn release_waiting(&self) {
+        self.state().waiting.values_mut().for_each(|(_, taken)| *taken = None);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -182,6 +200,9 @@ impl Conversations for Memory {
             rows.entry(delivery.reference.delivery_id).or_default().carried =
                 Some((delivery.recipient.clone(), delivery.connector.clone()));
         }
+        for address in outside(message, deliveries) {
+            state.met(address, &message.conversation_id, message.accepted_at());
+        }
         Ok(())
     }
 
@@ -206,6 +227,12 @@ impl Conversations for Memory {
 }
 
 impl State {
+    fn met(&mut self, address: &Address, conversation: &ConversationId, at: Timestamp) {
+        let known = self.people.entry(address.canonical()).or_default();
+        let candidate = Some((at.as_microsecond(), conversation.clone()));
+        known.conversation = known.conversation.take().max(candidate);
+    }
+
     fn deliveries_of(&self, message: MessageId) -> Vec<StoredDelivery> {
         let rows = self.deliveries.get(&message).into_iter().flatten();
         rows.filter_map(|(id, row)| row.stored(*id)).collect()
@@ -262,13 +289,138 @@ impl Statuses for Memory {
 #[async_trait]
 impl Ledger for Memory {
     async fn entry(&self, delivery: DeliveryId) -> Result<Option<LedgerEntry>> {
-        Ok(self.state().ledger.get(&delivery).cloned())
+        let state = self.state();
+        let proof = state.taken.get(&delivery).and_then(|column| column.0.clone());
+        Ok(state.ledger.get(&delivery).map(|(_, entry)| entry.clone().with_proof(proof)))
     }
 
-    async fn record(&self, delivery: DeliveryId, entry: &LedgerEntry) -> Result<()> {
-        self.state().ledger.insert(delivery, entry.clone());
+    async fn record(&self, delivery: &DeliveryRef, entry: &LedgerEntry) -> Result<()> {
+        self.state().ledger.insert(delivery.delivery_id, (delivery.clone(), entry.clone()));
         Ok(())
     }
+
+    async fn delivery(&self, delivery: DeliveryId) -> Result<Option<DeliveryRef>> {
+        Ok(self.state().ledger.get(&delivery).map(|(reference, _)| reference.clone()))
+    }
+
+    async fn taken(&self, delivery: DeliveryId, provider_id: &str, at: Timestamp) -> Result<()> {
+        self.state().taken.entry(delivery).or_default().write(to_millis(at), Some(provider_id.to_owned()));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl People for Memory {
+    async fn person(&self, address: &Address) -> Result<Person> {
+        let mut trail = Trail::from(address);
+        while let Some(at) = trail.next() {
+            trail.learn(self.state().people.get(&at).cloned().unwrap_or_default());
+        }
+        Ok(trail.person())
+    }
+
+    async fn same_person(&self, alias: &Address, of: &Address) -> Result<()> {
+        let (alias, person) = (alias.canonical(), self.person(of).await?.address);
+        if alias != person {
+            self.state().people.entry(alias).or_default().same_as = Some(person);
+        }
+        Ok(())
+    }
+
+    async fn met(&self, address: &Address, conversation: &ConversationId, at: Timestamp) -> Result<()> {
+        self.state().met(address, conversation, at);
+        Ok(())
+    }
+
+    async fn wrote_from(&self, address: &Address, at: Timestamp) -> Result<()> {
+        let person = self.person(address).await?.address;
+        let mut state = self.state();
+        let known = state.people.entry(person).or_default();
+        known.answers_to = known.answers_to.take().max(Some((at.as_microsecond(), address.clone())));
+        Ok(())
+    }
+
+    async fn place(&self, connector: &str, event_id: &str, place: &Place) -> Result<Place> {
+        let event = (connector.to_owned(), event_id.to_owned());
+        Ok(self.state().places.entry(event).or_insert_with(|| place.clone()).clone())
+    }
+}
+
+/// What somebody has not read, and up to when they have read everything.
+#[derive(Debug, Default)]
+struct Unheard {
+    read_until: Option<Timestamp>,
+    sent: BTreeMap<(Timestamp, DeliveryId), DeliveryRef>,
+}
+
+#[async_trait]
+impl Unread for Memory {
+    async fn sent_to(
+        &self,
+        connector: &str,
+        recipient: &Address,
+        sent_at: Timestamp,
+        delivery: &DeliveryRef,
+    ) -> Result<Option<Timestamp>> {
+        let mut state = self.state();
+        let theirs = state.unread.entry((connector.to_owned(), recipient.clone())).or_default();
+        theirs.sent.insert((to_millis(sent_at), delivery.delivery_id), delivery.clone());
+        Ok(theirs.read_until)
+    }
+
+    async fn read_until(&self, connector: &str, recipient: &Address, until: Timestamp) -> Result<Vec<DeliveryRef>> {
+        let until = to_millis(until);
+        let mut state = self.state();
+        let theirs = state.unread.entry((connector.to_owned(), recipient.clone())).or_default();
+        theirs.read_until = theirs.read_until.max(Some(until));
+        Ok(theirs.sent.iter().filter(|((at, _), _)| *at <= until).map(|(_, delivery)| delivery.clone()).collect())
+    }
+
+    async fn forget_read(&self, connector: &str, recipient: &Address, until: Timestamp) -> Result<()> {
+        let until = to_millis(until);
+        let mut state = self.state();
+        let theirs = state.unread.entry((connector.to_owned(), recipient.clone())).or_default();
+        theirs.sent.retain(|(at, _), _| *at > until);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Waiting for Memory {
+    async fn wait(&self, connector: &str, delivery: &WaitingDelivery) -> Result<()> {
+        let mut state = self.state();
+        let row = state.waiting.entry(waiting_key(connector, delivery)).or_insert_with(|| (String::new(), None));
+        row.0.clone_from(&delivery.record);
+        Ok(())
+    }
+
+    async fn overdue(&self, connector: &str, now: Timestamp, most: u32) -> Result<Vec<WaitingDelivery>> {
+        let state = self.state();
+        let overdue = state.waiting.iter().filter(|((of, due, _), _)| of == connector && *due < now);
+        let row = |((_, due, delivery_id), (record, _)): (&(String, Timestamp, DeliveryId), &(String, _))| {
+            WaitingDelivery { due: *due, delivery_id: *delivery_id, record: record.clone() }
+        };
+        Ok(overdue.map(row).take(most as usize).collect())
+    }
+
+    async fn take(&self, connector: &str, delivery: &WaitingDelivery) -> Result<bool> {
+        let mut state = self.state();
+        let Some((_, taken)) = state.waiting.get_mut(&waiting_key(connector, delivery)) else { return Ok(false) };
+        let free = taken.is_none_or(|at| at.elapsed() >= Duration::from_secs(TAKEN_SECONDS.into()));
+        if free {
+            *taken = Some(Instant::now());
+        }
+        Ok(free)
+    }
+
+    async fn ended(&self, connector: &str, delivery: &WaitingDelivery) -> Result<()> {
+        self.state().waiting.remove(&waiting_key(connector, delivery));
+        Ok(())
+    }
+}
+
+fn waiting_key(connector: &str, delivery: &WaitingDelivery) -> (String, Timestamp, DeliveryId) {
+    (connector.to_owned(), to_millis(delivery.due), delivery.delivery_id)
 }
 
 #[async_trait]

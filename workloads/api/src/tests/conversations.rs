@@ -1,6 +1,9 @@
 //! `GET /v1/conversations/{id}/messages`.
 
-use chat4all_message::{AcceptedMessage, Delivery, DeliveryEvent, Effort, MessageId};
+use chat4all_message::inbound::FileSource;
+use chat4all_message::{
+    AcceptedMessage, Address, Delivery, DeliveryEvent, Effort, Inbound, InboundFile, MediaKind, MessageId,
+};
 use jiff::Timestamp;
 use rstest::rstest;
 use serde_json::json;
@@ -18,12 +21,42 @@ async fn stored(world: &World, content: &str) -> Delivery {
         file_id: None,
         media: None,
         reply_to: None,
+        inbound: None,
     };
     let recipient = message.recipient.clone().unwrap();
     world.store.add_members(&message.conversation_id, &[message.sender.clone(), recipient.clone()]).await.unwrap();
     let delivery = Delivery::of(&message, recipient, "main");
     world.store.put_message(&message, std::slice::from_ref(&delivery)).await.unwrap();
     delivery
+}
+
+#[tokio::test]
+async fn what_came_in_is_shown_as_such_with_what_an_answer_needs() {
+    let world = World::new();
+    let sender: Address = "whatsapp:+5562998765432".parse().unwrap();
+    let message = AcceptedMessage {
+        message_id: MessageId::now(),
+        conversation_id: "c1".parse().unwrap(),
+        sender: sender.clone(),
+        recipient: None,
+        content: "oi".into(),
+        file_id: None,
+        media: None,
+        reply_to: None,
+        inbound: Some(Inbound {
+            connector: "main".into(),
+            provider_id: "wamid.in".into(),
+            name: Some("Maria".into()),
+            files: vec![InboundFile { kind: MediaKind::Image, source: FileSource::Id("77".into()) }],
+        }),
+    };
+    world.store.add_members(&message.conversation_id, &["ana".parse().unwrap(), sender]).await.unwrap();
+    world.store.put_message(&message, &[]).await.unwrap();
+    let shown = world.get_as("ana", "/v1/conversations/c1/messages").await.json()["messages"][0].clone();
+    assert_eq!((&shown["direction"], &shown["status"]), (&json!("inbound"), &json!("DELIVERED")));
+    assert_eq!((&shown["connector"], &shown["provider_message_id"]), (&json!("main"), &json!("wamid.in")));
+    assert_eq!(shown["sender_name"], "Maria");
+    assert_eq!(shown["files"], json!([{"kind": "image", "provider_file_id": "77"}]));
 }
 
 #[tokio::test]
@@ -42,6 +75,7 @@ async fn a_page_shows_each_message_with_its_deliveries_and_their_instants() {
     let expected = json!({
         "conversation_id": "c1",
         "messages": [{
+            "direction": "outbound",
             "message_id": delivery.reference.message_id,
             "sender_id": "ana",
             "content": "olá",

@@ -32,6 +32,7 @@ async fn given_up(world: &World, recipient: &str, offset: i64, second: u32) -> (
         file_id: None,
         media: None,
         reply_to: None,
+        inbound: None,
     };
     let delivery = Delivery::of(&message, recipient.parse().unwrap(), "main");
     world.store.add_members(&message.conversation_id, std::slice::from_ref(&message.sender)).await.unwrap();

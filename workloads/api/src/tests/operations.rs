@@ -13,8 +13,8 @@ use chat4all_message::{
 };
 use chat4all_store::{
     Claim, Closing, Conversations, DeadLetter, DeadLetters, Deed, Error, HeldStatus, IdempotencyKeys, Ledger,
-    LedgerEntry, LetterBody, LetterCursor, LetterFilter, LetterPage, Page, PageRequest, RequestKey, Result, Statuses,
-    Store, StoredLetter,
+    LedgerEntry, LetterBody, LetterCursor, LetterFilter, LetterPage, Page, PageRequest, People, Person, Place,
+    RequestKey, Result, Statuses, Store, StoredLetter, Unread, Waiting, WaitingDelivery,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -215,7 +215,61 @@ impl Ledger for Away {
     async fn entry(&self, _: DeliveryId) -> Result<Option<LedgerEntry>> {
         away()
     }
-    async fn record(&self, _: DeliveryId, _: &LedgerEntry) -> Result<()> {
+    async fn record(&self, _: &DeliveryRef, _: &LedgerEntry) -> Result<()> {
+        away()
+    }
+    async fn delivery(&self, _: DeliveryId) -> Result<Option<DeliveryRef>> {
+        away()
+    }
+    async fn taken(&self, _: DeliveryId, _: &str, _: Timestamp) -> Result<()> {
+        away()
+    }
+}
+
+#[async_trait]
+impl People for Away {
+    async fn person(&self, _: &Address) -> Result<Person> {
+        away()
+    }
+    async fn same_person(&self, _: &Address, _: &Address) -> Result<()> {
+        away()
+    }
+    async fn met(&self, _: &Address, _: &ConversationId, _: Timestamp) -> Result<()> {
+        away()
+    }
+    async fn wrote_from(&self, _: &Address, _: Timestamp) -> Result<()> {
+        away()
+    }
+    async fn place(&self, _: &str, _: &str, _: &Place) -> Result<Place> {
+        away()
+    }
+}
+
+#[async_trait]
+impl Unread for Away {
+    async fn sent_to(&self, _: &str, _: &Address, _: Timestamp, _: &DeliveryRef) -> Result<Option<Timestamp>> {
+        away()
+    }
+    async fn read_until(&self, _: &str, _: &Address, _: Timestamp) -> Result<Vec<DeliveryRef>> {
+        away()
+    }
+    async fn forget_read(&self, _: &str, _: &Address, _: Timestamp) -> Result<()> {
+        away()
+    }
+}
+
+#[async_trait]
+impl Waiting for Away {
+    async fn wait(&self, _: &str, _: &WaitingDelivery) -> Result<()> {
+        away()
+    }
+    async fn overdue(&self, _: &str, _: Timestamp, _: u32) -> Result<Vec<WaitingDelivery>> {
+        away()
+    }
+    async fn take(&self, _: &str, _: &WaitingDelivery) -> Result<bool> {
+        away()
+    }
+    async fn ended(&self, _: &str, _: &WaitingDelivery) -> Result<()> {
         away()
     }
 }

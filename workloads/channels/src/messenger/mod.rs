@@ -26,7 +26,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     ],
     reply: false,
     tells_delivered: true,
-    tells_read: false,
+    tells_read: true,
 };
 
 /// `spec.connectors[].account` of a Messenger connector.

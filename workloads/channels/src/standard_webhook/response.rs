@@ -21,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) fn classify(delivery: &Delivery, status: StatusCode, headers: &HeaderMap) -> Answer {
     let (kind, reason) = match status.as_u16() {
-        200..=299 => return Answer::Accepted { provider_id: Some(webhook_id(delivery)) },
+        200..=299 => return Answer::Accepted { provider_id: Some(webhook_id(delivery)), aliases: Vec::new() },
         300..=399 => (Kind::Unavailable, "wants to send webhooks elsewhere, which is never followed"),
         410 => (Kind::Permanent(Cause::EndpointGone), "is gone and takes no webhooks any more"),
         429 | 502 | 504 => (throttled(retry_after(headers).unwrap_or(UNTOLD)), "is overloaded"),

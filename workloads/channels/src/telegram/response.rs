@@ -37,12 +37,14 @@ fn taken(recipient: &Address, message: &Value) -> Answer {
     let asked = if let Address::Telegram(chat) = recipient { Some(*chat) } else { None };
     let chat = message["chat"]["id"].as_i64().or(asked);
     match (chat, message["message_id"].as_i64()) {
-        (Some(chat), Some(id @ 1..)) => Answer::Accepted { provider_id: Some(provider_id(chat, id)) },
+        (Some(chat), Some(id @ 1..)) => {
+            Answer::Accepted { provider_id: Some(provider_id(chat, id)), aliases: Vec::new() }
+        }
         (_, Some(_)) => Answer::Refused(Refusal::new(
             Kind::Permanent(Cause::BadRequest),
             "chat4all:no-message",
             "the provider made no message of it: its content cannot be shown",
         )),
-        _ => Answer::Accepted { provider_id: None },
+        _ => Answer::Accepted { provider_id: None, aliases: Vec::new() },
     }
 }

@@ -58,6 +58,7 @@ fn update_of(update: &Value, record: &WebhookRecord) -> Result<InboundMessage, U
         event_id: format!("update:{update_id}"),
         provider_id: provider_id(chat, id),
         from: Address::Telegram(chat),
+        also: None,
         name: name(&message["from"]),
         at,
         text: words.to_owned(),

@@ -15,6 +15,11 @@ pub(super) fn sender(message: &Value) -> Result<Address, String> {
     address.parse().map_err(|error| format!("the sender is unknown: {error}"))
 }
 
+/// The business-scoped id of who wrote it, where they have one.
+pub(super) fn user(message: &Value) -> Option<Address> {
+    format!("whatsapp:{}", message["from_user_id"].as_str()?).parse().ok()
+}
+
 /// What the sender calls themselves; the profiles stand beside the messages.
 pub(super) fn name(message: &Value, contacts: &Value) -> Option<String> {
     let of_sender = |contact: &&Value| {

@@ -58,8 +58,8 @@ impl Channel for Whatsapp {
         request::of(&self.account, delivery)
     }
 
-    fn classify(&self, _delivery: &Delivery, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
-        response::classify(&self.account.token, status, headers, body)
+    fn classify(&self, delivery: &Delivery, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
+        response::classify(&self.account.token, &delivery.recipient, status, headers, body)
     }
 
     fn parse_webhook(&self, record: &WebhookRecord) -> Vec<WebhookEvent> {

@@ -1,5 +1,6 @@
 //! The provider's answer to a request: taken, refused, or not to be understood.
 
+use chat4all_message::Address;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
@@ -10,13 +11,21 @@ use crate::secret::Secret;
 
 /// Classifies by the body's code first, since the HTTP status is unreliable; only 429 always
 /// means throttled. Source: provider-contracts, "How refusals look".
-pub(super) fn classify(token: &Secret, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
+pub(super) fn classify(
+    token: &Secret,
+    recipient: &Address,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Answer {
     let body: Option<Value> = serde_json::from_slice(body).ok();
     if let Some(error) = body.as_ref().and_then(ErrorObject::of) {
         return Answer::Refused(refusal::of(&error.redacted(token), status, headers));
     }
     match body {
-        Some(Value::Object(answer)) if status.is_success() => Answer::Accepted { provider_id: provider_id(&answer) },
+        Some(Value::Object(answer)) if status.is_success() => {
+            Answer::Accepted { provider_id: provider_id(&answer), aliases: aliases(recipient, &answer) }
+        }
         _ => Answer::Refused(without_error_object(status, headers)),
     }
 }
@@ -25,4 +34,14 @@ pub(super) fn classify(token: &Secret, status: StatusCode, headers: &HeaderMap, 
 fn provider_id(answer: &serde_json::Map<String, Value>) -> Option<String> {
     let id = answer.get("messages")?.get(0)?.get("id")?.as_str()?;
     (!id.is_empty()).then(|| id.to_owned())
+}
+
+/// Who received it, in the provider's words: their id at WhatsApp and, of those who have one, their
+/// business-scoped id.
+fn aliases(recipient: &Address, answer: &serde_json::Map<String, Value>) -> Vec<Address> {
+    let contact = answer.get("contacts").and_then(|contacts| contacts.get(0)).unwrap_or(&Value::Null);
+    let number = contact["wa_id"].as_str().map(|digits| format!("whatsapp:+{digits}"));
+    let user = contact["user_id"].as_str().map(|user| format!("whatsapp:{user}"));
+    let named = number.into_iter().chain(user).filter_map(|address| address.parse().ok());
+    named.filter(|address| address != recipient).collect()
 }

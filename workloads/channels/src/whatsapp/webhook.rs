@@ -82,7 +82,7 @@ impl Reader<'_> {
             "deleted" => {
                 return Err(Unread::ignore("the recipient deleted the message; its delivery stays what it was"));
             }
-            other => return Err(Unread::ignore(format!("unknown status {other:?}"))),
+            other => return Ok(Read::Other(format!("status {other:?} of message {id}, which is unknown"))),
         };
         let at = instant(&status["timestamp"], self.received_at).map_err(Unread::Rejected)?;
         self.reading.first_time(id, name).map_err(Unread::Ignored)?;
@@ -115,6 +115,7 @@ impl Reader<'_> {
             Some((words, files)) => Read::Message(Box::new(InboundMessage {
                 event_id: id.to_owned(),
                 provider_id: id.to_owned(),
+                also: inbound::user(message).filter(|user| *user != from),
                 from,
                 name: inbound::name(message, contacts),
                 at,

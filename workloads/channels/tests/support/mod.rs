@@ -65,6 +65,7 @@ pub fn delivery(recipient: &str, content: &str) -> Delivery {
         file_id: None,
         media: None,
         reply_to: None,
+        inbound: None,
     };
     Delivery::of(&message, recipient, "wa")
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use chat4all_channels::{ChannelConfig, open};
 use chat4all_connector::{Config, Connector, ConnectorMetrics};
-use chat4all_dead_letters::Desk;
 use chat4all_kafka::{ConsumerMetrics, Producer};
 
 use super::router::FLUSH;
@@ -43,11 +42,11 @@ pub async fn run(args: ConnectorArgs) -> Result<(), Box<dyn Error>> {
         breaker: args.connector_circuit_breaker.unwrap_or_default(),
         retry: args.connector_retry.unwrap_or_default(),
         on_unknown_outcome: args.connector_on_unknown_outcome,
+        hold_for: Duration::from_secs(args.connector_hold_seconds),
         request_timeout: Duration::from_millis(args.connector_request_timeout_ms),
         drain: workload.life.drain(),
     };
-    let desk = Desk::new(workload.kafka.topics(), producer.clone(), store.clone());
-    let connector = Connector::new(config, channel, &kafka, producer.clone(), desk, store, consumer_metrics, metrics)?;
+    let connector = Connector::new(config, channel, &kafka, producer.clone(), store, consumer_metrics, metrics)?;
     health.watch(producer.clone(), connector.pulses());
     connector.run(shutdown).await?;
     producer.flush(FLUSH).await;

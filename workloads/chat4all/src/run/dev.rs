@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use chat4all_channels::ChannelConfig;
 use chat4all_connector::{Connector, ConnectorMetrics};
-use chat4all_dead_letters::Desk;
 use chat4all_kafka::{ConsumerMetrics, GroupProtocol, KafkaConfig, Producer};
 use chat4all_message::{Channel, Topics};
 use chat4all_store::{Memory, Store};
@@ -77,12 +76,12 @@ pub async fn run(args: Dev) -> Result<(), Box<dyn Error>> {
         breaker: Default::default(),
         retry: Default::default(),
         on_unknown_outcome: Default::default(),
+        hold_for: Duration::from_secs(900),
         request_timeout: Duration::from_secs(10),
         drain: DRAIN,
     };
-    let desk = Desk::new(topics.clone(), producer.clone(), store.clone());
     let connector =
-        Connector::new(config, channel, &kafka, producer.clone(), desk, store.clone(), consumers, connector_metrics)?;
+        Connector::new(config, channel, &kafka, producer.clone(), store.clone(), consumers, connector_metrics)?;
 
     let simulator = chat4all_simulator::Simulator::bind(simulator::config(
         args.simulator_listen,

@@ -51,6 +51,7 @@ async fn answer(provider: &Provider, recipient: &str) -> Answer {
         file_id: None,
         media: None,
         reply_to: None,
+        inbound: None,
     };
     let delivery = Delivery::of(&message, recipient.parse().unwrap(), "hooks");
     let request = provider.channel.request(&delivery, jiff::Timestamp::now()).unwrap();

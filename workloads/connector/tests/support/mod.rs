@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use chat4all_channels::ChannelConfig;
 use chat4all_connector::{BreakerPolicy, Config, Connector, ConnectorMetrics, Error, OnUnknownOutcome, RetryPolicy};
-use chat4all_dead_letters::Desk;
 use chat4all_kafka::{ConsumerMetrics, Placed};
 use chat4all_message::{
     AcceptedMessage, Address, Channel, Delivery, DeliveryEvent, DeliveryId, MessageId, StatusUpdate, Subject,
@@ -22,7 +21,7 @@ use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 
 pub use house::{Cluster, PARTITIONS, Running, Script, Scripted, assert_dead_letter, eventually, with_cluster};
-pub use provider::{Call, NUMBER_ID, Provider, TOKEN};
+pub use provider::{Call, NUMBER_ID, PAGE_ID, Provider, TOKEN};
 
 /// The connector's name.
 pub const MAIN: &str = "main";
@@ -33,6 +32,7 @@ pub struct Policies {
     pub breaker: BreakerPolicy,
     pub retry: RetryPolicy,
     pub on_unknown_outcome: OnUnknownOutcome,
+    pub hold_for: Duration,
 }
 
 impl Default for Policies {
@@ -42,6 +42,7 @@ impl Default for Policies {
             breaker: BreakerPolicy { minimum_calls: 1_000_000, ..BreakerPolicy::default() },
             retry: RetryPolicy { max_attempts: 3, initial_backoff_millis: 100, max_backoff_millis: 400 },
             on_unknown_outcome: OnUnknownOutcome::Resend,
+            hold_for: Duration::from_millis(200),
         }
     }
 }
@@ -82,26 +83,35 @@ pub async fn with_place(policies: Policies, test: impl AsyncFnOnce(&Place<'_>)) 
 impl Place<'_> {
     /// A connector whose ledger follows a script.
     pub fn start_with(&self, ledger: Arc<Scripted>) -> Running<Error> {
+        self.start_as(Channel::Whatsapp, &format!(r#"{{"phoneNumberId":"{NUMBER_ID}"}}"#), ledger)
+    }
+
+    /// A connector for Messenger.
+    pub fn start_page(&self) -> Running<Error> {
+        self.start_as(Channel::Messenger, &format!(r#"{{"pageId":"{PAGE_ID}"}}"#), self.ledger(Script::Play))
+    }
+
+    fn start_as(&self, kind: Channel, account: &str, ledger: Arc<Scripted>) -> Running<Error> {
         let config = Config {
             name: MAIN.into(),
             topics: self.cluster.topics.clone(),
             breaker: self.policies.breaker,
             retry: self.policies.retry,
             on_unknown_outcome: self.policies.on_unknown_outcome,
+            hold_for: self.policies.hold_for,
             request_timeout: Duration::from_secs(10),
             drain: Duration::from_secs(15),
         };
         let channel = ChannelConfig {
             connector: MAIN.into(),
             base_url: Some(self.provider.url.clone()),
-            account: format!(r#"{{"phoneNumberId":"{NUMBER_ID}"}}"#),
+            account: account.to_owned(),
             credentials_dir: self.credentials.path().into(),
         };
-        let channel = chat4all_channels::open(Channel::Whatsapp, &channel).unwrap();
+        let channel = chat4all_channels::open(kind, &channel).unwrap();
         let (kafka, producer) = (&self.cluster.kafka, self.cluster.producer.clone());
-        let desk = Desk::new(self.cluster.topics.clone(), producer.clone(), self.memory.clone());
         let (consumers, metrics) = (self.consumers.clone(), self.metrics.clone());
-        let connector = Connector::new(config, channel, kafka, producer, desk, ledger, consumers, metrics).unwrap();
+        let connector = Connector::new(config, channel, kafka, producer, ledger, consumers, metrics).unwrap();
         Running::start(connector.pulses(), |shutdown| connector.run(shutdown))
     }
 
@@ -181,6 +191,7 @@ pub fn delivery(number: usize, content: &str) -> Delivery {
         file_id: None,
         media: None,
         reply_to: None,
+        inbound: None,
     };
     Delivery::of(&message, recipient, MAIN)
 }

@@ -1,13 +1,14 @@
 //! The simulator as the provider, over real HTTP on a loopback port: what it received, and how it is
 //! told to misbehave.
 
-use chat4all_simulator::{Config, Secret, Simulator};
+use chat4all_simulator::{Config, Secret, Simulator, StandIns};
 use reqwest::Client;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub const NUMBER_ID: &str = "106540352242922";
+pub const PAGE_ID: &str = "102290129340398";
 pub const TOKEN: &str = "token-1";
 
 /// A provider; ends when it is dropped.
@@ -40,7 +41,7 @@ impl Provider {
             webhook_patience: Config::WEBHOOK_PATIENCE,
             webhook_capacity: Config::WEBHOOK_CAPACITY,
             log_capacity: Config::LOG_CAPACITY,
-            stand_ins: Default::default(),
+            stand_ins: StandIns { page_id: Some(PAGE_ID.into()), ..StandIns::default() },
         };
         let simulator = Simulator::bind(config).await.unwrap();
         let url = format!("http://{}", simulator.address());

@@ -12,8 +12,8 @@ use chat4all_message::{
 };
 use chat4all_store::{
     Claim, Closing, Conversations, DeadLetter, DeadLetters, Deed, Error, HeldStatus, IdempotencyKeys, Ledger,
-    LedgerEntry, LetterBody, LetterCursor, LetterFilter, LetterPage, Memory, Page, PageRequest, RequestKey, Result,
-    Statuses, Store, StoredLetter,
+    LedgerEntry, LetterBody, LetterCursor, LetterFilter, LetterPage, Memory, Page, PageRequest, People, Person, Place,
+    RequestKey, Result, Statuses, Store, StoredLetter, Unread, Waiting, WaitingDelivery,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -153,8 +153,80 @@ impl Ledger for Scripted {
         self.around(self.memory.entry(delivery)).await
     }
 
-    async fn record(&self, delivery: DeliveryId, entry: &LedgerEntry) -> Result<()> {
+    async fn record(&self, delivery: &DeliveryRef, entry: &LedgerEntry) -> Result<()> {
         self.around(self.memory.record(delivery, entry)).await
+    }
+
+    async fn delivery(&self, delivery: DeliveryId) -> Result<Option<DeliveryRef>> {
+        self.around(self.memory.delivery(delivery)).await
+    }
+
+    async fn taken(&self, delivery: DeliveryId, provider_id: &str, at: Timestamp) -> Result<()> {
+        self.around(self.memory.taken(delivery, provider_id, at)).await
+    }
+}
+
+#[async_trait]
+impl People for Scripted {
+    async fn person(&self, address: &Address) -> Result<Person> {
+        self.around(self.memory.person(address)).await
+    }
+
+    async fn same_person(&self, alias: &Address, of: &Address) -> Result<()> {
+        self.around(self.memory.same_person(alias, of)).await
+    }
+
+    async fn met(&self, address: &Address, conversation: &ConversationId, at: Timestamp) -> Result<()> {
+        self.around(self.memory.met(address, conversation, at)).await
+    }
+
+    async fn wrote_from(&self, address: &Address, at: Timestamp) -> Result<()> {
+        self.around(self.memory.wrote_from(address, at)).await
+    }
+
+    async fn place(&self, connector: &str, event_id: &str, place: &Place) -> Result<Place> {
+        self.around(self.memory.place(connector, event_id, place)).await
+    }
+}
+
+#[async_trait]
+impl Unread for Scripted {
+    async fn sent_to(
+        &self,
+        connector: &str,
+        recipient: &Address,
+        sent_at: Timestamp,
+        delivery: &DeliveryRef,
+    ) -> Result<Option<Timestamp>> {
+        self.around(self.memory.sent_to(connector, recipient, sent_at, delivery)).await
+    }
+
+    async fn read_until(&self, connector: &str, recipient: &Address, until: Timestamp) -> Result<Vec<DeliveryRef>> {
+        self.around(self.memory.read_until(connector, recipient, until)).await
+    }
+
+    async fn forget_read(&self, connector: &str, recipient: &Address, until: Timestamp) -> Result<()> {
+        self.around(self.memory.forget_read(connector, recipient, until)).await
+    }
+}
+
+/// Looking for what is overdue goes by the clock and not by the script.
+#[async_trait]
+impl Waiting for Scripted {
+    async fn wait(&self, connector: &str, delivery: &WaitingDelivery) -> Result<()> {
+        self.around(self.memory.wait(connector, delivery)).await
+    }
+
+    async fn overdue(&self, connector: &str, now: Timestamp, most: u32) -> Result<Vec<WaitingDelivery>> {
+        self.memory.overdue(connector, now, most).await
+    }
+
+    async fn take(&self, connector: &str, delivery: &WaitingDelivery) -> Result<bool> {
+        self.around(self.memory.take(connector, delivery)).await
+    }
+
+    async fn ended(&self, connector: &str, delivery: &WaitingDelivery) -> Result<()> {
+        self.around(self.memory.ended(connector, delivery)).await
     }
 }
 

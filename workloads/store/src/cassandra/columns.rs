@@ -1,7 +1,7 @@
 //! How values stand in columns: instants as milliseconds, days as `date`, and the answer to a
 //! conditional write.
 
-use chat4all_message::{Address, ConversationId, Media, MessageId};
+use chat4all_message::{Address, ConversationId, InboundFile, Media, MessageId};
 use jiff::Timestamp;
 use scylla::value::{CqlDate, CqlTimestamp, CqlValue, Row};
 use uuid::Uuid;
@@ -68,6 +68,11 @@ pub(super) fn millis(at: Timestamp) -> CqlTimestamp {
     CqlTimestamp(at.as_millisecond())
 }
 
+/// The write timestamp with which the event that happened last stands: microseconds.
+pub(super) fn written(at: Timestamp) -> i64 {
+    at.as_millisecond().saturating_mul(1000)
+}
+
 /// What stands in a row but should not.
 #[derive(Debug, thiserror::Error)]
 #[error("column {column} holds {value}, which this program did not write")]
@@ -101,13 +106,18 @@ pub(super) fn conversation_id(value: String) -> Result<ConversationId, Unexpecte
     value.clone().try_into().map_err(|_| Unexpected::new("conversation_id", value))
 }
 
-pub(super) fn address(column: &'static str, value: &str) -> Result<Address, Unexpected> {
-    value.parse().map_err(|_| Unexpected::new(column, value))
+pub(super) fn address(column: &'static str, text: &str) -> Result<Address, Unexpected> {
+    text.parse().map_err(|_| Unexpected::new(column, text))
 }
 
 /// A file is one value, since nobody asks for a part of it.
 pub(super) fn media(value: &str) -> Result<Media, Unexpected> {
     serde_json::from_str(value).map_err(|_| Unexpected::new("media", value))
+}
+
+/// Likewise the files of a message that came in.
+pub(super) fn files(value: &str) -> Result<Vec<InboundFile>, Unexpected> {
+    serde_json::from_str(value).map_err(|_| Unexpected::new("files", value))
 }
 
 /// Counters are small and never negative.

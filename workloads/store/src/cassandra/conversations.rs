@@ -5,17 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;
 
 use async_trait::async_trait;
-use chat4all_message::{AcceptedMessage, Address, ConversationId, Delivery, DeliveryTimes, Effort, MessageId};
+use chat4all_message::{AcceptedMessage, Address, ConversationId, Delivery, DeliveryTimes, Effort, Inbound, MessageId};
+use futures::future::try_join_all;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use scylla::DeserializeRow;
-use scylla::serialize::row::SerializeRow;
+use scylla::serialize::row::SerializeRow as Values;
 use scylla::statement::prepared::PreparedStatement;
-use scylla::value::{CqlDate, CqlTimestamp};
+use scylla::value::{CqlDate, CqlTimestamp, MaybeUnset};
+use scylla::{DeserializeRow, SerializeRow};
 use uuid::Uuid;
 
 use super::columns::{self, Bucket, Position, Unexpected, address, count, key, maybe_instant, message_id};
 use super::{CONCURRENCY, Cassandra};
-use crate::{Conversations, Cursor, Error, Page, PageRequest, Result, StoredDelivery, StoredMessage};
+use crate::people::outside;
+use crate::{Conversations, Cursor, Error, Page, PageRequest, People as _, Result, StoredDelivery, StoredMessage};
 
 #[async_trait]
 impl Conversations for Cassandra {
@@ -34,14 +36,7 @@ impl Conversations for Cassandra {
     async fn put_message(&self, message: &AcceptedMessage, deliveries: &[Delivery]) -> Result<()> {
         let action = || format!("write message {}", message.message_id);
         let (conversation, bucket, created_at, id) = key(&message.conversation_id, message.message_id);
-        let row = async {
-            let (sender, recipient) = (message.sender.to_string(), message.recipient.as_ref().map(Address::to_string));
-            let media = message.media.as_ref().map(|media| serde_json::to_string(media).expect("two strings"));
-            let (text, file) = (&message.content, &message.file_id);
-            let values =
-                (conversation, bucket, created_at, id, sender, recipient, text, file, media, &message.reply_to);
-            self.execute(action, &self.statements.put_message, values).await.map(drop)
-        };
+        let row = async { self.execute(action, &self.statements.put_message, NewMessage::of(message)).await.map(drop) };
         let delivery = |delivery: &Delivery| {
             let (recipient, connector) = (delivery.recipient.to_string(), delivery.connector.clone());
             (conversation, bucket, created_at, id, delivery.reference.delivery_id.as_uuid(), recipient, connector)
@@ -54,7 +49,9 @@ impl Conversations for Cassandra {
             }
             Ok(())
         };
-        futures::try_join!(row, carried, listed)?;
+        let met = outside(message, deliveries)
+            .map(|address| self.met(address, &message.conversation_id, message.accepted_at()));
+        futures::try_join!(row, carried, listed, try_join_all(met))?;
         Ok(())
     }
 
@@ -77,7 +74,7 @@ impl Conversations for Cassandra {
 }
 
 impl Cassandra {
-    async fn write_all<V: SerializeRow + Send>(
+    async fn write_all<V: Values + Send>(
         &self,
         action: impl Fn() -> String + Copy + Send + Sync,
         statement: &PreparedStatement,
@@ -92,7 +89,7 @@ impl Cassandra {
         &self,
         action: impl Fn() -> String,
         statement: &PreparedStatement,
-        values: impl SerializeRow,
+        values: impl Values,
     ) -> Result<Vec<R>>
     where
         R: for<'f, 'm> scylla::deserialize::row::DeserializeRow<'f, 'm> + Send,
@@ -206,6 +203,55 @@ impl Cassandra {
     }
 }
 
+/// A message as it is written; columns are found by their names.
+#[derive(SerializeRow)]
+struct NewMessage<'m> {
+    conversation_id: &'m str,
+    bucket: CqlDate,
+    created_at: CqlTimestamp,
+    message_id: Uuid,
+    sender: String,
+    recipient: Option<String>,
+    content: &'m str,
+    file_id: Option<&'m str>,
+    media: Option<String>,
+    reply_to: Option<&'m str>,
+    direction: MaybeUnset<&'static str>,
+    connector: MaybeUnset<&'m str>,
+    provider_id: MaybeUnset<&'m str>,
+    sender_name: MaybeUnset<&'m str>,
+    files: MaybeUnset<String>,
+}
+
+impl<'m> NewMessage<'m> {
+    fn of(message: &'m AcceptedMessage) -> Self {
+        let (conversation_id, bucket, created_at, message_id) = key(&message.conversation_id, message.message_id);
+        let inbound = message.inbound.as_ref();
+        let files = inbound.map(|inbound| &inbound.files).filter(|files| !files.is_empty());
+        Self {
+            conversation_id,
+            bucket,
+            created_at,
+            message_id,
+            sender: message.sender.to_string(),
+            recipient: message.recipient.as_ref().map(Address::to_string),
+            content: &message.content,
+            file_id: message.file_id.as_deref(),
+            media: message.media.as_ref().map(|media| serde_json::to_string(media).expect("two strings")),
+            reply_to: message.reply_to.as_deref(),
+            // Left out of what goes out, so that those rows cost no tombstones.
+            direction: MaybeUnset::from_option(inbound.map(|_| INBOUND)),
+            connector: MaybeUnset::from_option(inbound.map(|inbound| inbound.connector.as_str())),
+            provider_id: MaybeUnset::from_option(inbound.map(|inbound| inbound.provider_id.as_str())),
+            sender_name: MaybeUnset::from_option(inbound.and_then(|inbound| inbound.name.as_deref())),
+            files: MaybeUnset::from_option(files.map(|files| serde_json::to_string(files).expect("only strings"))),
+        }
+    }
+}
+
+/// The direction of what came in; what went out has none.
+const INBOUND: &str = "inbound";
+
 #[derive(DeserializeRow)]
 struct MessageRow {
     message_id: Uuid,
@@ -215,10 +261,23 @@ struct MessageRow {
     file_id: Option<String>,
     media: Option<String>,
     reply_to: Option<String>,
+    connector: Option<String>,
+    provider_id: Option<String>,
+    sender_name: Option<String>,
+    files: Option<String>,
 }
 
 impl MessageRow {
     fn message(self, conversation: &ConversationId) -> std::result::Result<AcceptedMessage, Unexpected> {
+        let inbound = match (self.connector, self.provider_id) {
+            (Some(connector), Some(provider_id)) => Some(Inbound {
+                connector,
+                provider_id,
+                name: self.sender_name,
+                files: self.files.map(|files| columns::files(&files)).transpose()?.unwrap_or_default(),
+            }),
+            _ => None,
+        };
         Ok(AcceptedMessage {
             message_id: message_id(self.message_id)?,
             conversation_id: conversation.clone(),
@@ -228,6 +287,7 @@ impl MessageRow {
             file_id: self.file_id,
             media: self.media.map(|media| columns::media(&media)).transpose()?,
             reply_to: self.reply_to,
+            inbound,
         })
     }
 }

@@ -6,12 +6,16 @@
 //! would have to be seconds behind for its write to lose.
 
 use async_trait::async_trait;
-use chat4all_message::{DeliveryId, Effort};
+use chat4all_message::{DeliveryId, DeliveryRef, Effort};
+use jiff::Timestamp;
 use scylla::DeserializeRow;
 use scylla::value::{CqlTimestamp, MaybeUnset};
+use uuid::Uuid;
 
 use super::Cassandra;
-use super::columns::{Unexpected, count, from_count, instant, millis};
+use super::columns::{
+    Unexpected, conversation_id, count, from_count, instant, maybe_instant, message_id, millis, written,
+};
 use crate::{Attempt, Error, Ledger, LedgerEntry, Outcome, Result};
 
 const ATTEMPTING: &str = "attempting";
@@ -24,11 +28,11 @@ impl Ledger for Cassandra {
     async fn entry(&self, delivery: DeliveryId) -> Result<Option<LedgerEntry>> {
         let action = || format!("read the ledger of delivery {delivery}");
         let row: Option<Row> = self.first_row(action, &self.statements.ledger_entry, (delivery.as_uuid(),)).await?;
-        row.map(Row::entry).transpose().map_err(|error| Error::new(action(), error))
+        row.and_then(|row| row.entry().transpose()).transpose().map_err(|error| Error::new(action(), error))
     }
 
-    async fn record(&self, delivery: DeliveryId, entry: &LedgerEntry) -> Result<()> {
-        let action = || format!("write the ledger of delivery {delivery}");
+    async fn record(&self, delivery: &DeliveryRef, entry: &LedgerEntry) -> Result<()> {
+        let action = || format!("write the ledger of delivery {}", delivery.delivery_id);
         let unset = (MaybeUnset::Unset, MaybeUnset::Unset, MaybeUnset::Unset, MaybeUnset::Unset);
         let (attempt, at, (provider_id, not_before, code, reason)) = match &entry.attempt {
             Attempt::Attempting { since } => (ATTEMPTING, since, unset),
@@ -47,20 +51,50 @@ impl Ledger for Cassandra {
             },
         };
         let effort = (from_count(entry.effort.attempts), from_count(entry.effort.unknown_outcomes));
-        let id = delivery.as_uuid();
+        // The same with every entry, so the first one tells it.
+        let (conversation, message) = match &entry.attempt {
+            Attempt::Attempting { .. } => {
+                (MaybeUnset::Set(delivery.conversation_id.as_str()), MaybeUnset::Set(delivery.message_id.as_uuid()))
+            }
+            Attempt::Ended { .. } => (MaybeUnset::Unset, MaybeUnset::Unset),
+        };
+        let id = delivery.delivery_id.as_uuid();
+        let at = millis(*at);
         let values = (
             id,
             effort.0,
             effort.1,
             from_count(entry.replays),
             attempt,
-            millis(*at),
+            at,
             provider_id,
             not_before,
             code,
             reason,
+            conversation,
+            message,
         );
         self.execute(action, &self.statements.ledger_record, values).await.map(drop)
+    }
+
+    async fn delivery(&self, delivery: DeliveryId) -> Result<Option<DeliveryRef>> {
+        let action = || format!("look up delivery {delivery} in the ledger");
+        let values = (delivery.as_uuid(),);
+        let row: Option<(Option<String>, Option<Uuid>)> =
+            self.first_row(action, &self.statements.ledger_delivery, values).await?;
+        // Entries of an earlier version do not tell.
+        let Some((Some(conversation), Some(message))) = row else { return Ok(None) };
+        let reference = || {
+            let (conversation_id, message_id) = (conversation_id(conversation)?, message_id(message)?);
+            Ok(DeliveryRef { conversation_id, message_id, delivery_id: delivery })
+        };
+        reference().map(Some).map_err(|error: Unexpected| Error::new(action(), error))
+    }
+
+    async fn taken(&self, delivery: DeliveryId, provider_id: &str, at: Timestamp) -> Result<()> {
+        let action = || format!("note that delivery {delivery} was taken");
+        let values = (written(at), millis(at), provider_id, delivery.as_uuid());
+        self.execute(action, &self.statements.ledger_taken, values).await.map(drop)
     }
 }
 
@@ -69,31 +103,38 @@ struct Row {
     attempts: Option<i32>,
     unknown_outcomes: Option<i32>,
     replays: Option<i32>,
-    attempt: String,
-    at: CqlTimestamp,
+    attempt: Option<String>,
+    at: Option<CqlTimestamp>,
     provider_id: Option<String>,
     not_before: Option<CqlTimestamp>,
     code: Option<String>,
     reason: Option<String>,
+    taken_at: Option<CqlTimestamp>,
+    taken_as: Option<String>,
 }
 
 impl Row {
-    fn entry(self) -> std::result::Result<LedgerEntry, Unexpected> {
+    /// `None` where all that is known is that the provider took it; the connector's part comes yet.
+    fn entry(self) -> std::result::Result<Option<LedgerEntry>, Unexpected> {
+        let (Some(attempt), Some(at)) = (self.attempt, self.at) else { return Ok(None) };
         let effort = Effort { attempts: count(self.attempts), unknown_outcomes: count(self.unknown_outcomes) };
-        let at = instant("at", self.at)?;
+        let at = instant("at", at)?;
+        let taken_at = maybe_instant("taken_at", self.taken_at)?;
         let replays = count(self.replays);
+        let proof = taken_at.zip(self.taken_as);
         let code = self.code.unwrap_or_default();
         let reason = self.reason.unwrap_or_default();
-        let outcome = match self.attempt.as_str() {
-            ATTEMPTING => return Ok(LedgerEntry { effort, attempt: Attempt::Attempting { since: at }, replays }),
-            SENT => Outcome::Sent { provider_id: self.provider_id },
+        let ended = |outcome| Attempt::Ended { at, outcome };
+        let attempt = match attempt.as_str() {
+            ATTEMPTING => Attempt::Attempting { since: at },
+            SENT => ended(Outcome::Sent { provider_id: self.provider_id }),
             RETRY => {
                 let not_before = self.not_before.ok_or_else(|| Unexpected::new("not_before", "nothing"))?;
-                Outcome::Retry { not_before: instant("not_before", not_before)?, code, reason }
+                ended(Outcome::Retry { not_before: instant("not_before", not_before)?, code, reason })
             }
-            FAILED => Outcome::Failed { code, reason },
+            FAILED => ended(Outcome::Failed { code, reason }),
             other => return Err(Unexpected::new("attempt", other)),
         };
-        Ok(LedgerEntry { effort, attempt: Attempt::Ended { at, outcome }, replays })
+        Ok(Some(LedgerEntry { effort, attempt, replays }.with_proof(proof)))
     }
 }

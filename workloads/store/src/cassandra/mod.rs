@@ -9,11 +9,14 @@ mod dead_letters;
 mod idempotency;
 mod ledger;
 mod migrate;
+mod people;
 mod recent;
 mod schema;
 mod settings;
 mod statements;
 mod statuses;
+mod unread;
+mod waiting;
 
 use async_trait::async_trait;
 use scylla::client::session::Session;

@@ -22,7 +22,7 @@ pub(super) struct Migration {
 }
 
 /// The version that this program works with.
-pub(super) const LATEST: i32 = 3;
+pub(super) const LATEST: i32 = 4;
 
 pub(super) const VERSIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (
     part text, version int, applied_at timestamp,
@@ -84,6 +84,35 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, statements: &["ALTER TABLE messages ADD IF NOT EXISTS (media text, reply_to text)"] },
     Migration {
         version: 3,
+        statements: &[
+            "ALTER TABLE messages ADD IF NOT EXISTS
+            (direction text, connector text, provider_id text, sender_name text, files text)",
+            // From a delivery id to its row, and what a provider's own status proved about it.
+            "ALTER TABLE ledger ADD IF NOT EXISTS
+            (conversation_id text, message_id uuid, taken_at timestamp, taken_as text)",
+            "CREATE TABLE IF NOT EXISTS inbound_messages (
+            connector text, event_id text, conversation_id text, message_id uuid,
+            PRIMARY KEY ((connector, event_id))
+        )",
+            // The key is the address as `Address::canonical` gives it. Each column has a writer of its own.
+            "CREATE TABLE IF NOT EXISTS people (
+            address text PRIMARY KEY, same_as text, conversation_id text, answers_to text
+        )",
+            "CREATE TABLE IF NOT EXISTS unread (
+            connector text, recipient text, read_until timestamp static,
+            sent_at timestamp, delivery_id uuid, conversation_id text, message_id uuid,
+            PRIMARY KEY ((connector, recipient), sent_at, delivery_id)
+        )",
+            // Rows come and go. One that a repair brings back is found to be done and goes again, so its
+            // tombstone need not stay for the usual ten days.
+            "CREATE TABLE IF NOT EXISTS waiting_deliveries (
+            connector text, due timestamp, delivery_id uuid, record text, owner uuid,
+            PRIMARY KEY ((connector), due, delivery_id)
+        ) WITH gc_grace_seconds = 3600",
+        ],
+    },
+    Migration {
+        version: 4,
         statements: &[
             "ALTER TABLE deliveries ADD IF NOT EXISTS reopened_at timestamp",
             "ALTER TABLE ledger ADD IF NOT EXISTS replays int",

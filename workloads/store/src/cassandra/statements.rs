@@ -45,8 +45,9 @@ statements! {
     add_member: "INSERT INTO conversation_members (conversation_id, member) VALUES (?, ?)";
 
     put_message: "INSERT INTO messages
-        (conversation_id, bucket, created_at, message_id, sender, recipient, content, file_id, media, reply_to)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        (conversation_id, bucket, created_at, message_id, sender, recipient, content, file_id, media, reply_to,
+        direction, connector, provider_id, sender_name, files)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     /// Names only the columns that follow from the message: what is known about its states stays.
     put_delivery: "INSERT INTO deliveries
         (conversation_id, bucket, created_at, message_id, delivery_id, recipient, connector)
@@ -54,7 +55,8 @@ statements! {
     put_bucket: "INSERT INTO conversation_buckets (conversation_id, bucket) VALUES (?, ?)";
 
     buckets: "SELECT bucket FROM conversation_buckets WHERE conversation_id = ? AND bucket <= ?";
-    messages: "SELECT message_id, sender, recipient, content, file_id, media, reply_to FROM messages
+    messages: "SELECT message_id, sender, recipient, content, file_id, media, reply_to,
+        connector, provider_id, sender_name, files FROM messages
         WHERE conversation_id = ? AND bucket = ? AND (created_at, message_id) < (?, ?) LIMIT ?";
     /// For skipping: without the contents.
     message_ids: "SELECT message_id FROM messages
@@ -84,11 +86,37 @@ statements! {
     held: "SELECT at, event FROM held_statuses WHERE connector = ? AND provider_id = ?";
     release: "DELETE FROM held_statuses WHERE connector = ? AND provider_id = ?";
 
-    ledger_entry: "SELECT attempts, unknown_outcomes, replays, attempt, at, provider_id, not_before, code, reason
-        FROM ledger WHERE delivery_id = ?";
+    ledger_entry: "SELECT attempts, unknown_outcomes, replays, attempt, at, provider_id, not_before, code, reason,
+        taken_at, taken_as FROM ledger WHERE delivery_id = ?";
     ledger_record: "INSERT INTO ledger
-        (delivery_id, attempts, unknown_outcomes, replays, attempt, at, provider_id, not_before, code, reason)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        (delivery_id, attempts, unknown_outcomes, replays, attempt, at, provider_id, not_before, code, reason,
+        conversation_id, message_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    ledger_delivery: "SELECT conversation_id, message_id FROM ledger WHERE delivery_id = ?";
+    /// The instant of the event decides, as with statuses.
+    ledger_taken: "UPDATE ledger USING TIMESTAMP ? SET taken_at = ?, taken_as = ? WHERE delivery_id = ?";
+
+    person: "SELECT same_as, conversation_id, writetime(conversation_id), answers_to, writetime(answers_to)
+        FROM people WHERE address = ?";
+    same_person: "UPDATE people SET same_as = ? WHERE address = ?";
+    met: "UPDATE people USING TIMESTAMP ? SET conversation_id = ? WHERE address = ?";
+    wrote_from: "UPDATE people USING TIMESTAMP ? SET answers_to = ? WHERE address = ?";
+    place: "INSERT INTO inbound_messages (connector, event_id, conversation_id, message_id)
+        VALUES (?, ?, ?, ?) IF NOT EXISTS";
+
+    sent_to: "INSERT INTO unread (connector, recipient, sent_at, delivery_id, conversation_id, message_id)
+        VALUES (?, ?, ?, ?, ?, ?) USING TTL ?";
+    read_mark: "UPDATE unread USING TIMESTAMP ? SET read_until = ? WHERE connector = ? AND recipient = ?";
+    last_read: "SELECT DISTINCT read_until FROM unread WHERE connector = ? AND recipient = ?";
+    unread: "SELECT conversation_id, message_id, delivery_id FROM unread
+        WHERE connector = ? AND recipient = ? AND sent_at <= ?";
+    forget_read: "DELETE FROM unread WHERE connector = ? AND recipient = ? AND sent_at <= ?";
+
+    wait: "INSERT INTO waiting_deliveries (connector, due, delivery_id, record) VALUES (?, ?, ?, ?)";
+    overdue: "SELECT due, delivery_id, record FROM waiting_deliveries WHERE connector = ? AND due < ? LIMIT ?";
+    /// Only a row that is still there: a bare owner would be a row without a record.
+    take: "UPDATE waiting_deliveries USING TTL ? SET owner = ?
+        WHERE connector = ? AND due = ? AND delivery_id = ? IF owner = null AND record != null";
+    wait_ended: "DELETE FROM waiting_deliveries WHERE connector = ? AND due = ? AND delivery_id = ?";
 
     reopen: "UPDATE deliveries USING TIMESTAMP ? SET reopened_at = ?
         WHERE conversation_id = ? AND bucket = ? AND created_at = ? AND message_id = ? AND delivery_id = ?";

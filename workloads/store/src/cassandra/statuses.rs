@@ -7,7 +7,7 @@ use scylla::value::{CqlTimestamp, MaybeUnset};
 use uuid::Uuid;
 
 use super::Cassandra;
-use super::columns::{conversation_id, from_count, instant, key, message_id, millis};
+use super::columns::{conversation_id, from_count, instant, key, message_id, millis, written};
 use crate::{Error, HELD, HeldStatus, Result, Statuses};
 
 #[async_trait]
@@ -16,9 +16,7 @@ impl Statuses for Cassandra {
         let action = || format!("write a status of delivery {}", delivery.delivery_id);
         let (conversation, bucket, created_at, message) = key(&delivery.conversation_id, delivery.message_id);
         let id = delivery.delivery_id.as_uuid();
-        let at = millis(at);
-        // Write timestamps count microseconds.
-        let written = at.0.saturating_mul(1000);
+        let (at, written) = (millis(at), written(at));
         let written = match event {
             DeliveryEvent::Delivered => {
                 let values = (written, at, conversation, bucket, created_at, message, id);

@@ -5,13 +5,14 @@ mod dead_letters;
 
 use std::collections::BTreeSet;
 
+use chat4all_message::inbound::FileSource;
 use chat4all_message::{
-    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryRef, DeliveryTimes, Effort, Media,
-    MediaKind, MessageId, ProviderRef, Status,
+    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryTimes, Effort, Inbound, InboundFile,
+    Media, MediaKind, MessageId, ProviderRef, Status,
 };
 use chat4all_store::{
-    Attempt, Claim, ClaimState, Cursor, HeldStatus, LedgerEntry, Outcome, PageRequest, RequestKey, Store,
-    StoredDelivery, StoredMessage,
+    Attempt, Claim, ClaimState, Cursor, HeldStatus, LedgerEntry, Outcome, PageRequest, Place, RequestKey, Store,
+    StoredDelivery, StoredMessage, WaitingDelivery,
 };
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -26,6 +27,7 @@ macro_rules! for_each_behaviour {
         $make! {
             two_messages_of_one_millisecond_are_two_rows
             a_page_shows_the_newest_messages_first_with_all_that_was_accepted
+            what_came_in_is_shown_with_where_it_came_from
             pages_by_cursor_have_no_gaps_and_no_repeats_across_days
             pages_by_offset_have_no_gaps_and_no_repeats_across_days
             a_page_shows_no_message_of_another_conversation
@@ -49,6 +51,12 @@ macro_rules! for_each_behaviour {
             letters_are_found_by_what_they_are_about
             of_two_who_close_a_letter_one_does
             what_was_done_with_a_letter_is_told_in_order
+            what_a_status_proved_stands_above_what_a_call_seemed_to_come_to
+            a_person_is_found_by_every_way_of_writing_their_number
+            an_alias_leads_to_the_person_and_the_latest_of_two_values_stands
+            an_event_has_one_place_however_many_read_it_at_once
+            a_mark_of_reading_finds_what_was_sent_before_it_and_what_is_sent_late
+            an_overdue_delivery_is_taken_by_one_and_gone_when_it_has_ended
             of_twenty_concurrent_claims_exactly_one_wins
             a_claim_repeated_by_its_maker_is_still_its_own
             keys_of_different_users_are_apart
@@ -88,6 +96,7 @@ fn message(conversation: &ConversationId, at: Timestamp) -> AcceptedMessage {
         file_id: None,
         media: None,
         reply_to: None,
+        inbound: None,
     }
 }
 
@@ -166,6 +175,24 @@ pub async fn a_page_shows_the_newest_messages_first_with_all_that_was_accepted(s
     assert_eq!(page.messages.iter().map(|m| m.message.clone()).collect::<Vec<_>>(), [newer, older]);
     assert_eq!(page.next, None);
     assert_eq!(page.messages[0].status(), Status::Accepted);
+}
+
+pub async fn what_came_in_is_shown_with_where_it_came_from(store: &dyn Store) {
+    let conversation = conversation();
+    let file = InboundFile { kind: MediaKind::Image, source: FileSource::Id("1234".into()) };
+    let plain = Inbound { connector: "main".into(), provider_id: "wamid.1".into(), name: None, files: Vec::new() };
+    let full = Inbound { name: Some("Ana".into()), files: vec![file], ..plain.clone() };
+    let written = |inbound: Inbound, instant| AcceptedMessage {
+        sender: recipient(),
+        recipient: None,
+        inbound: Some(inbound),
+        ..message(&conversation, instant)
+    };
+    let (older, newer) = (written(plain, at("2026-11-25T10:00:00Z")), written(full, at("2026-11-25T10:00:01Z")));
+    store.put_message(&older, &[]).await.unwrap();
+    store.put_message(&newer, &[]).await.unwrap();
+    let page = store.page(&conversation, &first(10)).await.unwrap();
+    assert_eq!(page.messages.into_iter().map(|m| m.message).collect::<Vec<_>>(), [newer, older]);
 }
 
 pub async fn pages_by_cursor_have_no_gaps_and_no_repeats_across_days(store: &dyn Store) {
@@ -404,7 +431,9 @@ pub async fn released_statuses_are_gone_and_others_stay(store: &dyn Store) {
 
 pub async fn the_ledger_gives_back_every_kind_of_entry(store: &dyn Store) {
     let message = message(&conversation(), at("2026-11-25T10:00:00Z"));
-    let DeliveryRef { delivery_id, .. } = Delivery::of(&message, recipient(), "whatsapp").reference;
+    let reference = Delivery::of(&message, recipient(), "whatsapp").reference;
+    let delivery_id = reference.delivery_id;
+    assert_eq!(store.delivery(delivery_id).await.unwrap(), None);
     assert_eq!(store.entry(delivery_id).await.unwrap(), None);
     let instant = at("2026-11-25T10:00:01.25Z");
     let ended = |outcome| Attempt::Ended { at: instant, outcome };
@@ -424,10 +453,116 @@ pub async fn the_ledger_gives_back_every_kind_of_entry(store: &dyn Store) {
             replays: n as u32 % 2,
         };
         for _ in 0..2 {
-            store.record(delivery_id, &entry).await.unwrap();
+            store.record(&reference, &entry).await.unwrap();
             assert_eq!(store.entry(delivery_id).await.unwrap().as_ref(), Some(&entry));
         }
     }
+    assert_eq!(store.delivery(delivery_id).await.unwrap(), Some(reference));
+}
+
+pub async fn what_a_status_proved_stands_above_what_a_call_seemed_to_come_to(store: &dyn Store) {
+    let message = message(&conversation(), at("2026-11-25T10:00:00Z"));
+    let reference = Delivery::of(&message, recipient(), "whatsapp").reference;
+    let id = reference.delivery_id;
+    let (since, told) = (at("2026-11-25T10:00:01Z"), at("2026-11-25T10:00:02Z"));
+    let effort = Effort { attempts: 1, unknown_outcomes: 0 };
+    store.taken(id, "wamid.1", told).await.unwrap();
+    assert_eq!(store.entry(id).await.unwrap(), None, "no call was begun");
+    store
+        .record(&reference, &LedgerEntry { effort, attempt: Attempt::Attempting { since }, replays: 0 })
+        .await
+        .unwrap();
+    let sent = |at, provider_id: &str| {
+        let outcome = Outcome::Sent { provider_id: Some(provider_id.to_owned()) };
+        LedgerEntry { effort, attempt: Attempt::Ended { at, outcome }, replays: 0 }
+    };
+    assert_eq!(store.entry(id).await.unwrap(), Some(sent(told, "wamid.1")));
+    store.record(&reference, &sent(since, "wamid.2")).await.unwrap();
+    assert_eq!(store.entry(id).await.unwrap(), Some(sent(since, "wamid.2")), "the answer knows it better");
+}
+
+/// An address of nobody else.
+fn somebody() -> Address {
+    format!("whatsapp:US.{}", Uuid::new_v4().simple()).parse().unwrap()
+}
+
+pub async fn a_person_is_found_by_every_way_of_writing_their_number(store: &dyn Store) {
+    // Ten digits of chance.
+    let digits = Uuid::new_v4().as_u128() % 10_000_000;
+    let long: Address = format!("whatsapp:+55629{}{digits:07}", 8).parse().unwrap();
+    let short: Address = format!("whatsapp:+5562{}{digits:07}", 8).parse().unwrap();
+    let conversation = conversation();
+    assert_eq!(store.person(&long).await.unwrap().conversation, None);
+    store.met(&long, &conversation, at("2026-11-25T10:00:00Z")).await.unwrap();
+    store.wrote_from(&short, at("2026-11-25T10:00:01Z")).await.unwrap();
+    for address in [&long, &short] {
+        let person = store.person(address).await.unwrap();
+        assert_eq!((person.conversation.as_ref(), person.answers_to.as_ref()), (Some(&conversation), Some(&short)));
+        assert_eq!(person.address, long.canonical());
+    }
+}
+
+pub async fn an_alias_leads_to_the_person_and_the_latest_of_two_values_stands(store: &dyn Store) {
+    let (person, alias, further) = (somebody(), somebody(), somebody());
+    let (early, late) = (conversation(), conversation());
+    store.met(&person, &late, at("2026-11-25T10:00:02Z")).await.unwrap();
+    store.met(&person, &early, at("2026-11-25T10:00:01Z")).await.unwrap();
+    for _ in 0..2 {
+        store.same_person(&alias, &person).await.unwrap();
+        store.same_person(&further, &alias).await.unwrap();
+        store.same_person(&person, &further).await.unwrap();
+    }
+    for address in [&person, &alias, &further] {
+        let found = store.person(address).await.unwrap();
+        assert_eq!((found.address, found.conversation.as_ref()), (person.clone(), Some(&late)));
+    }
+    store.wrote_from(&alias, at("2026-11-25T10:00:03Z")).await.unwrap();
+    assert_eq!(store.person(&person).await.unwrap().answers_to, Some(alias));
+}
+
+pub async fn an_event_has_one_place_however_many_read_it_at_once(store: &dyn Store) {
+    let event = Uuid::new_v4().to_string();
+    let places: Vec<Place> = (0..8)
+        .map(|_| Place { conversation_id: conversation(), message_id: id_at(at("2026-11-25T10:00:00Z")) })
+        .collect();
+    let given = join_all(places.iter().map(|place| store.place("main", &event, place))).await;
+    let given: Vec<Place> = given.into_iter().map(Result::unwrap).collect();
+    assert!(given.iter().all(|place| *place == given[0]), "{given:?}");
+    assert_eq!(store.place("main", &event, &places[0]).await.unwrap(), given[0]);
+    assert_eq!(store.place("spare", &event, &places[1]).await.unwrap(), places[1]);
+}
+
+pub async fn a_mark_of_reading_finds_what_was_sent_before_it_and_what_is_sent_late(store: &dyn Store) {
+    let reader: Address = format!("messenger:{}", Uuid::new_v4().as_u128()).parse().unwrap();
+    let reference = |instant| Delivery::of(&message(&conversation(), instant), reader.clone(), "page").reference;
+    let instants = ["2026-11-25T10:00:00Z", "2026-11-25T10:00:01Z", "2026-11-25T10:00:02Z"].map(at);
+    let [first, second, third] = instants.map(reference);
+    assert_eq!(store.sent_to("page", &reader, instants[0], &first).await.unwrap(), None);
+    store.sent_to("page", &reader, instants[2], &third).await.unwrap();
+    assert_eq!(store.read_until("page", &reader, instants[1]).await.unwrap(), std::slice::from_ref(&first));
+    assert_eq!(store.read_until("page", &reader, instants[0]).await.unwrap(), std::slice::from_ref(&first));
+    let mark = store.sent_to("page", &reader, instants[1], &second).await.unwrap();
+    assert_eq!(mark, Some(instants[1]), "an earlier mark does not move it back");
+    store.forget_read("page", &reader, instants[1]).await.unwrap();
+    assert_eq!(store.read_until("page", &reader, instants[2]).await.unwrap(), [third]);
+    assert_eq!(store.read_until("other", &reader, instants[2]).await.unwrap(), []);
+}
+
+pub async fn an_overdue_delivery_is_taken_by_one_and_gone_when_it_has_ended(store: &dyn Store) {
+    let connector = Uuid::new_v4().to_string();
+    let waiting = |due| WaitingDelivery { due, delivery_id: Uuid::new_v4().into(), record: "{}".into() };
+    let (early, late) = (waiting(at("2026-11-25T10:00:00Z")), waiting(at("2026-11-25T10:00:09Z")));
+    for delivery in [&late, &early, &early] {
+        store.wait(&connector, delivery).await.unwrap();
+    }
+    let now = at("2026-11-25T10:00:05Z");
+    assert_eq!(store.overdue(&connector, now, 10).await.unwrap(), std::slice::from_ref(&early));
+    let taken = join_all((0..4).map(|_| store.take(&connector, &early))).await;
+    assert_eq!(taken.into_iter().filter(|taken| *taken.as_ref().unwrap()).count(), 1);
+    store.ended(&connector, &early).await.unwrap();
+    assert!(!store.take(&connector, &early).await.unwrap(), "it has ended");
+    assert_eq!(store.overdue(&connector, now, 10).await.unwrap(), []);
+    assert_eq!(store.overdue(&connector, at("2026-11-25T10:01:00Z"), 10).await.unwrap(), [late]);
 }
 
 fn key() -> RequestKey {

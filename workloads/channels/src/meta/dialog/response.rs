@@ -17,7 +17,7 @@ pub(super) fn classify(token: &Secret, status: StatusCode, headers: &HeaderMap, 
     match body {
         Some(Value::Object(answer)) if status.is_success() => {
             match answer.get("message_id").and_then(Value::as_str).filter(|id| !id.is_empty()) {
-                Some(id) => Answer::Accepted { provider_id: Some(id.to_owned()) },
+                Some(id) => Answer::Accepted { provider_id: Some(id.to_owned()), aliases: Vec::new() },
                 None => Answer::Refused(Refusal::new(
                     Kind::Permanent(Cause::Unlisted),
                     "chat4all:unexpected-response",

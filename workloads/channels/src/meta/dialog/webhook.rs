@@ -104,6 +104,7 @@ impl Reader<'_> {
             event_id: mid.to_owned(),
             provider_id: mid.to_owned(),
             from,
+            also: None,
             name: None,
             at,
             text: words.to_owned(),
