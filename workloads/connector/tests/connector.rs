@@ -607,12 +607,9 @@ async fn a_customer_who_writes_by_another_form_of_their_number_is_known_and_answ
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
-async fn a_held_delivery_lets_the_next_to_the_same_recipient_pass_and_a_status_makes_it_sent_without_a_second_call() {
-    let policies = Policies {
-        on_unknown_outcome: OnUnknownOutcome::Hold,
-        hold_for: Duration::from_secs(4),
-        ..Policies::default()
-    };
+async fn a_held_delivery_lets_the_next_one_to_the_same_recipient_pass() {
+    let hold_for = Duration::from_secs(3600);
+    let policies = Policies { on_unknown_outcome: OnUnknownOutcome::Hold, hold_for, ..Policies::default() };
     with_place(policies, async |place| {
         place.provider.misbehave(json!({"dropAnswer": true, "accept": true, "times": 1})).await;
         let connector = place.start();
@@ -620,19 +617,81 @@ async fn a_held_delivery_lets_the_next_to_the_same_recipient_pass_and_a_status_m
         place.order(&held).await;
         place.order(&next).await;
         place.drained().await;
-        assert_eq!(place.told(&next).await.len(), 1, "it holds up nobody");
+        connector.stop().await;
+        assert_eq!(place.told(&next).await.len(), 1);
         assert!(place.told(&held).await.is_empty());
-        // As the router does with a status that carries our reference.
+        assert_eq!(place.memory.waiting(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn a_status_of_the_provider_makes_a_held_delivery_sent_without_a_second_call() {
+    let policies = Policies { on_unknown_outcome: OnUnknownOutcome::Hold, ..Policies::default() };
+    with_place(policies, async |place| {
+        place.provider.misbehave(json!({"dropAnswer": true, "accept": true, "times": 1})).await;
+        let held = delivery(1, "olá");
+        // As the router notes it when a status carries our reference.
         place.memory.taken(held.reference.delivery_id, "wamid.told", Timestamp::now()).await.unwrap();
+        let connector = place.start();
+        place.order(&held).await;
+        place.drained().await;
+        eventually("nothing waits any more", async || place.memory.waiting() == 0).await;
         eventually("the held delivery ends", async || !place.told(&held).await.is_empty()).await;
         connector.stop().await;
 
         let provider_id = Some("wamid.told".to_owned());
         assert_eq!(place.told(&held).await, [DeliveryEvent::Sent { provider_id, effort: Some(ONE_CALL) }]);
-        assert_eq!(place.provider.taken().await.len(), 2, "one call for each");
+        assert_eq!(place.provider.taken().await.len(), 1);
         assert!(place.cluster.dead_letters().await.is_empty());
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn a_status_of_the_provider_stops_the_resend_of_a_delivery_whose_answer_never_came() {
+    with_place(Policies::default(), async |place| {
+        place.provider.misbehave(json!({"dropAnswer": true, "accept": true, "times": 1})).await;
+        let delivery = delivery(1, "olá");
+        place.memory.taken(delivery.reference.delivery_id, "wamid.told", Timestamp::now()).await.unwrap();
+        let connector = place.start();
+        place.order(&delivery).await;
+        place.drained().await;
+        connector.stop().await;
+
+        let effort = Some(Effort { attempts: 1, unknown_outcomes: 1 });
+        let provider_id = Some("wamid.told".to_owned());
+        assert_eq!(place.told(&delivery).await, [DeliveryEvent::Sent { provider_id, effort }]);
+        assert_eq!(place.provider.taken().await.len(), 1, "the recipient has it once");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn a_process_that_dies_while_it_takes_a_message_in_makes_the_same_one_again() {
+    // Who wrote it (1), its place (2), where to answer (3), then the message.
+    for script in [1, 2, 3].into_iter().flat_map(|n| [Script::StopBefore(n), Script::StopAfter(n)]) {
+        with_place(Policies::default(), async |place| {
+            let (inbound, group) = (place.cluster.topics.inbound(MAIN), place.cluster.topics.inbound_group(MAIN));
+            let store = place.ledger(script);
+            let first = place.start_with(store.clone());
+            place.cluster.put(&inbound, "key", &written("wamid.in", "5562998765432", "oi")).await;
+            store.stopped().await;
+            first.crash().await;
+            let second = place.start();
+            place.cluster.drained(&group, &[inbound]).await;
+            second.stop().await;
+            let messages = messages_in(place).await;
+            assert_eq!(messages.len(), 1, "{script:?}");
+            assert_eq!(messages[0].content, "oi");
+            let person = place.memory.person(&messages[0].sender).await.unwrap();
+            assert_eq!(person.answers_to.as_ref(), Some(&messages[0].sender), "{script:?}");
+        })
+        .await;
+    }
 }
 
 #[rstest]
