@@ -26,6 +26,8 @@ use support::{
     Call, MAIN, NUMBER_ID, PAGE_ID, PARTITIONS, Place, Policies, Script, assert_dead_letter, delivery, eventually,
     with_place,
 };
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 const ONE_CALL: Effort = Effort { attempts: 1, unknown_outcomes: 0 };
 
@@ -771,6 +773,41 @@ async fn a_mark_of_reading_on_messenger_reads_what_was_sent_before_it_and_nothin
         let told = place.told(&before).await;
         assert!(matches!(told[..], [DeliveryEvent::Sent { .. }, DeliveryEvent::Read]), "{told:?}");
         assert_eq!(place.told(&after).await.len(), 1);
+    })
+    .await;
+}
+
+/// A provider that answers every request with this.
+async fn answering(body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            // One read takes a request as short as ours.
+            let _ = stream.read(&mut [0; 16 << 10]).await;
+            let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            let _ = stream.write_all((head + body).as_bytes()).await;
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn case_03_a_person_who_has_a_user_id_beside_the_number_is_known_by_both_from_then_on() {
+    with_place(Policies::default(), async |place| {
+        let contact = r#"{"contacts":[{"wa_id":"556200000001","user_id":"BR.1349"}],"messages":[{"id":"wamid.1"}]}"#;
+        let connector = place.start_at(&answering(contact).await, place.ledger(Script::Play));
+        let delivery = delivery(1, "olá");
+        place.order(&delivery).await;
+        place.drained().await;
+        connector.stop().await;
+
+        let person = place.memory.person(&delivery.recipient).await.unwrap().address;
+        for alias in ["whatsapp:BR.1349", "whatsapp:+556200000001"] {
+            assert_eq!(place.memory.person(&alias.parse().unwrap()).await.unwrap().address, person, "{alias}");
+        }
+        assert_eq!(place.told(&delivery).await.len(), 1);
     })
     .await;
 }

@@ -83,15 +83,25 @@ pub async fn with_place(policies: Policies, test: impl AsyncFnOnce(&Place<'_>)) 
 impl Place<'_> {
     /// A connector whose ledger follows a script.
     pub fn start_with(&self, ledger: Arc<Scripted>) -> Running<Error> {
-        self.start_as(Channel::Whatsapp, &format!(r#"{{"phoneNumberId":"{NUMBER_ID}"}}"#), ledger)
+        self.start_at(&self.provider.url, ledger)
+    }
+
+    /// A connector whose provider is elsewhere.
+    pub fn start_at(&self, url: &str, ledger: Arc<Scripted>) -> Running<Error> {
+        self.start_as(Channel::Whatsapp, &format!(r#"{{"phoneNumberId":"{NUMBER_ID}"}}"#), url, ledger)
     }
 
     /// A connector for Messenger.
     pub fn start_page(&self) -> Running<Error> {
-        self.start_as(Channel::Messenger, &format!(r#"{{"pageId":"{PAGE_ID}"}}"#), self.ledger(Script::Play))
+        self.start_as(
+            Channel::Messenger,
+            &format!(r#"{{"pageId":"{PAGE_ID}"}}"#),
+            &self.provider.url,
+            self.ledger(Script::Play),
+        )
     }
 
-    fn start_as(&self, kind: Channel, account: &str, ledger: Arc<Scripted>) -> Running<Error> {
+    fn start_as(&self, kind: Channel, account: &str, url: &str, ledger: Arc<Scripted>) -> Running<Error> {
         let config = Config {
             name: MAIN.into(),
             topics: self.cluster.topics.clone(),
@@ -104,7 +114,7 @@ impl Place<'_> {
         };
         let channel = ChannelConfig {
             connector: MAIN.into(),
-            base_url: Some(self.provider.url.clone()),
+            base_url: Some(url.to_owned()),
             account: account.to_owned(),
             credentials_dir: self.credentials.path().into(),
         };
