@@ -10,7 +10,7 @@ PACKAGES = --workspace
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down dev test lint unit integration charts e2e images cluster simulate-scaling bench-assignment measure-offsets generate
+.PHONY: help up down dev test lint unit integration independent charts e2e images cluster simulate-scaling bench-assignment measure-offsets generate
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +25,8 @@ dev: ## everything in one process, without Docker or Kubernetes; keeps nothing
 	@e2e/prepare.sh build
 	@cargo run --locked -p chat4all -- dev
 
-test: ## every check and test: lint, unit, integration, charts, e2e
-	@e2e/phases.sh lint unit integration charts e2e
+test: ## every check and test: lint, unit, integration, independent, charts, e2e
+	@e2e/phases.sh lint unit integration independent charts e2e
 
 lint: ## format, clippy, dependencies (that generated files are current is a unit test)
 	@e2e/prepare.sh build lint
@@ -41,6 +41,14 @@ unit: ## tests that need nothing but a compiler
 integration: ## tests on a real Kafka and Cassandra, which are started under Docker and then removed
 	@e2e/prepare.sh build
 	@e2e/with-backends.sh cargo test --locked $(PACKAGES) -- --ignored
+
+independent: ## our connectors and our simulator against stand-ins and client libraries that others wrote
+	@e2e/prepare.sh build
+	cargo test --locked $(PACKAGES) --test independent --no-run
+	cargo clippy --locked $(PACKAGES) --test independent -- -D warnings
+	cargo build --locked $(PACKAGES) --bin chat4all
+	@e2e/with-backends.sh e2e/independent/with-stand-ins.sh \
+	  'cargo test --locked $(PACKAGES) --test independent' 'python e2e/independent/clients.py'
 
 charts: ## the Helm charts with good and bad values
 	@e2e/charts.sh

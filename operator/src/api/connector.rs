@@ -34,8 +34,11 @@ use super::workload::{Resources, SecretReference, two};
     validation = Rule::new("self.channel != 'webhook' || has(self.account) && has(self.account.endpoints) && size(self.account.endpoints) > 0").message(
         "spec.connectors[].account.endpoints is needed for channel webhook; list at least one endpoint with name and url"
     ).field_path(".account"),
-    validation = Rule::new("self.channel == 'webhook' || !has(self.account) || !has(self.account.endpoints) && !has(self.account.allowedNetworks)").message(
-        "spec.connectors[].account.endpoints and allowedNetworks are only for channel webhook; remove them"
+    validation = Rule::new("self.channel == 'webhook' || !has(self.account) || !has(self.account.endpoints)").message(
+        "spec.connectors[].account.endpoints is only for channel webhook; remove it"
+    ).field_path(".account"),
+    validation = Rule::new("self.channel in ['webhook', 'whatsapp'] || !has(self.account) || !has(self.account.allowedNetworks)").message(
+        "spec.connectors[].account.allowedNetworks is only for channels webhook and whatsapp; remove it"
     ).field_path(".account"),
     validation = Rule::new("self.channel != 'webhook' || !has(self.baseUrl)").message(
         "spec.connectors[].baseUrl is not for channel webhook; give each endpoint its url"
@@ -150,8 +153,9 @@ pub struct Account {
     ))]
     pub endpoints: Vec<Endpoint>,
 
-    /// webhook: networks in CIDR form, such as 10.1.0.0/16, that endpoints may be in although they are
-    /// private, link-local or this machine. Everything else that is not public is never called.
+    /// webhook, whatsapp: networks in CIDR form, such as 10.1.0.0/16, that endpoints, and files to be
+    /// uploaded, may be in although they are private, link-local or this machine. Everything else that
+    /// is not public is never called.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 64), regex(pattern = "^[0-9a-fA-F.:]+/[0-9]{1,3}$")))]
     pub allowed_networks: Vec<String>,

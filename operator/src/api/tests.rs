@@ -66,7 +66,12 @@ fn the_sample_is_accepted() {
 #[case::endpoints_for_whatsapp(
     "/spec/connectors/0/account",
     "{phoneNumberId: '1', endpoints: [{name: x}]}",
-    "are only for channel webhook"
+    "endpoints is only for channel webhook"
+)]
+#[case::networks_for_telegram(
+    "/spec/connectors",
+    "[{name: a, channel: telegram, account: {allowedNetworks: ['10.0.0.0/8']}, replicas: 1, retry: {initialBackoffMillis: 1, maxBackoffMillis: 1}}]",
+    "allowedNetworks is only for channels webhook and whatsapp"
 )]
 #[case::a_base_url_for_webhooks(
     "/spec/connectors",

@@ -21,7 +21,12 @@ pub(super) fn problems(path: &str, connector: &Connector) -> Vec<Problem> {
         Field { name: "instagramId", given: instagram_id.is_some(), of: &[instagram], needed: &[instagram] },
         Field { name: "apiVersion", given: api_version.is_some(), of: &[whatsapp, instagram, messenger], needed: &[] },
         Field { name: "endpoints", given: !endpoints.is_empty(), of: &[Channel::Webhook], needed: &[Channel::Webhook] },
-        Field { name: "allowedNetworks", given: !allowed_networks.is_empty(), of: &[Channel::Webhook], needed: &[] },
+        Field {
+            name: "allowedNetworks",
+            given: !allowed_networks.is_empty(),
+            of: &[Channel::Webhook, whatsapp],
+            needed: &[],
+        },
     ];
     let mut problems: Vec<_> = fields.iter().filter_map(|field| field.problem(path, connector.channel)).collect();
     let mut names = BTreeSet::new();

@@ -33,8 +33,14 @@ struct Channel {
     text: Length,
     /// The kinds of `media` that it takes.
     media: Vec<Media>,
+    /// Whether `media.id` is taken.
+    media_by_id: bool,
+    /// Whether `template` is taken.
+    template: bool,
     /// Whether `reply_to` is taken.
     reply: bool,
+    /// Whether messages that come in can be marked as read.
+    read_mark: bool,
     /// Whether a message's status can become DELIVERED.
     tells_delivered: bool,
     /// Whether a message's status can become READ.
@@ -81,7 +87,10 @@ impl Channel {
             connector,
             text: can.text.into(),
             media: can.media.iter().map(Media::from).collect(),
+            media_by_id: can.media_by_id,
+            template: can.template,
             reply: can.reply,
+            read_mark: can.read_mark,
             tells_delivered: can.tells_delivered,
             tells_read: can.tells_read,
         }

@@ -9,7 +9,7 @@ use axum::extract::{Path, Query, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chat4all_message::inbound::FileSource;
-use chat4all_message::{ConversationId, Inbound, InboundFile, MessageId};
+use chat4all_message::{ConversationId, Inbound, InboundFile, MessageId, Place, Template};
 use chat4all_store::{Cursor, PageRequest, StoredDelivery, StoredMessage};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -58,6 +58,10 @@ struct Message {
     /// The file that was sent along.
     #[serde(skip_serializing_if = "Option::is_none")]
     media: Option<Media>,
+    /// The template that was sent, as it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    template: Option<Template>,
     /// The provider's id of the message that it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<String>,
@@ -121,12 +125,28 @@ impl From<InboundFile> for File {
     }
 }
 
-/// A file by URL.
+/// A file by URL or by the provider's id.
 #[derive(Serialize, ToSchema)]
 struct Media {
     #[schema(example = "image")]
     kind: &'static str,
-    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    /// The provider's id of the file, where it was sent by that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filename: Option<String>,
+}
+
+impl Media {
+    fn of(media: &chat4all_message::Media) -> Self {
+        let (url, id, filename) = match media.place.clone() {
+            Place::Url(url) => (Some(url), None, None),
+            Place::Uploaded { id, filename } => (None, Some(id), filename),
+        };
+        Self { kind: media.kind.name(), url, id, filename }
+    }
 }
 
 /// What became of a message at one recipient. Instants are RFC 3339 in UTC with milliseconds.
@@ -262,7 +282,8 @@ impl Message {
             direction: if stored.message.inbound.is_some() { "inbound" } else { "outbound" },
             sender_id: stored.message.sender.to_string(),
             content: stored.message.content,
-            media: stored.message.media.map(|media| Media { kind: media.kind.name(), url: media.url }),
+            media: stored.message.media.map(|media| Media::of(&media)),
+            template: stored.message.template,
             reply_to: stored.message.reply_to,
             created_at: shown(accepted_at),
             status,

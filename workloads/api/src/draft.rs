@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use chat4all_channels::{Load, capabilities};
 use chat4all_message::envelope::LONGEST_CONTENT;
 use chat4all_message::names::connector_for;
-use chat4all_message::{AcceptedMessage, Address, Channel, Connector, ConversationId, Media, MessageId};
+use chat4all_message::{
+    AcceptedMessage, Address, Channel, Connector, ConversationId, Media, MessageId, NotMedia, Template,
+};
 
 use crate::fields::Fields;
 use crate::problem::{Kind, Problem};
@@ -20,6 +22,7 @@ pub(crate) struct Draft {
     content: String,
     file_id: Option<String>,
     media: Option<Media>,
+    template: Option<Template>,
     reply_to: Option<String>,
 }
 
@@ -34,12 +37,11 @@ impl Draft {
         let conversation: ConversationId =
             conversation.parse().map_err(|why| Problem::field("conversation_id", format!("{why}")))?;
         let media = media(fields.optional_fields("media")?)?;
-        let content = match &media {
-            Some(_) => fields.optional_text("content")?.unwrap_or_default(),
-            None => fields.text("content")?,
-        };
-        if (content.is_empty() && media.is_none()) || content.len() > LONGEST_CONTENT {
-            let (length, least) = (content.len(), u8::from(media.is_none()));
+        let template = template(fields.optional_fields("template")?)?;
+        let bare = media.is_none() && template.is_none();
+        let content = if bare { fields.text("content")? } else { fields.optional_text("content")?.unwrap_or_default() };
+        if (content.is_empty() && bare) || content.len() > LONGEST_CONTENT {
+            let (length, least) = (content.len(), u8::from(bare));
             let detail = format!("content has {length} bytes; it must have {least} to {LONGEST_CONTENT}");
             return Err(Problem::field("content", detail));
         }
@@ -60,7 +62,14 @@ impl Draft {
             ));
         }
         let file_id = fields.optional_text("file_id")?;
-        let draft = Self { conversation, sender, recipient, content, file_id, media, reply_to };
+        if template.is_some() {
+            let beside = [("content", !content.is_empty()), ("media", media.is_some()), ("file_id", file_id.is_some())];
+            if let Some((field, _)) = beside.into_iter().find(|(_, given)| *given) {
+                let detail = format!("a template is all that is sent; leave {field} out, or leave template out");
+                return Err(Problem::field(field, detail));
+            }
+        }
+        let draft = Self { conversation, sender, recipient, content, file_id, media, template, reply_to };
         if let Some(channel) = draft.recipient.as_ref().and_then(Address::channel) {
             draft.fits(channel)?;
         }
@@ -95,6 +104,7 @@ impl Draft {
         let load = Load {
             content: &self.content,
             media: self.media.as_ref(),
+            template: self.template.as_ref(),
             file_id: self.file_id.as_deref(),
             reply_to: self.reply_to.as_deref(),
         };
@@ -111,6 +121,7 @@ impl Draft {
             content: self.content,
             file_id: self.file_id,
             media: self.media,
+            template: self.template,
             reply_to: self.reply_to,
             inbound: None,
         }
@@ -120,11 +131,23 @@ impl Draft {
 fn media(fields: Option<Fields>) -> Result<Option<Media>, Problem> {
     let Some(mut fields) = fields else { return Ok(None) };
     let wrong = |why: &dyn std::fmt::Display| Problem::field("media", why.to_string());
-    let mut text =
-        |name: &'static str| fields.optional_text(name)?.ok_or_else(|| wrong(&format!("media.{name} is missing")));
-    let (kind, url) = (text("kind")?, text("url")?);
-    let kind = kind.parse().map_err(|why: chat4all_message::NotMedia| wrong(&why))?;
-    Media::at(kind, url).map(Some).map_err(|why| wrong(&why))
+    let kind = fields.optional_text("kind")?.ok_or_else(|| wrong(&"media.kind is missing"))?;
+    let kind = kind.parse().map_err(|why: NotMedia| wrong(&why))?;
+    let filename = fields.optional_text("filename")?;
+    let media = match (fields.optional_text("url")?, fields.optional_text("id")?) {
+        (Some(_), None) if filename.is_some() => Err(NotMedia::Filename),
+        (Some(url), None) => Media::at(kind, url),
+        (None, Some(id)) => Media::uploaded(kind, id, filename),
+        (None, None) => return Err(wrong(&"media.url is missing; give it, or media.id")),
+        (Some(_), Some(_)) => return Err(wrong(&"media has url and id; leave one of them out")),
+    };
+    media.map(Some).map_err(|why| wrong(&why))
+}
+
+fn template(fields: Option<Fields>) -> Result<Option<Template>, Problem> {
+    let Some(fields) = fields else { return Ok(None) };
+    let template: Template = fields.parsed("template")?;
+    template.checked().map(Some).map_err(|why| Problem::field("template", why.to_string()))
 }
 
 fn sender(named: Option<String>, user: &User) -> Result<Address, Problem> {
@@ -242,8 +265,17 @@ mod tests {
     #[case(json!({"media": {"kind": "sticker", "url": "https://files.example/a.png"}}), Some("image, video, audio or document"))]
     #[case(json!({"media": {"kind": "image"}}), Some("media.url is missing"))]
     #[case(json!({"media": {"kind": "image", "url": "file-7"}}), Some("media.url is not an http"))]
+    #[case(json!({"media": {"kind": "image", "id": "1013859600285441"}}), None)]
+    #[case(json!({"media": {"kind": "document", "id": "1013859600285441", "filename": "invoice.pdf"}, "content": "see"}), None)]
+    #[case(json!({"media": {"kind": "image", "id": "7", "url": "https://files.example/a.png"}}), Some("leave one of them out"))]
+    #[case(json!({"media": {"kind": "image", "id": "7", "filename": "a.png"}}), Some("media.filename"))]
     #[case(json!({"media": "https://files.example/a.png"}), Some("media must be an object, not a string"))]
-    #[case(json!({"content": "see", "file_id": "f1"}), Some("instead of file_id"))]
+    #[case(json!({"content": "see", "file_id": "f1"}), Some("give media instead of file_id"))]
+    #[case(json!({"template": {"name": "hello", "language": "en"}}), None)]
+    #[case(json!({"template": {"name": "hello", "language": "en"}, "content": "hi"}), Some("leave content out"))]
+    #[case(json!({"template": {"name": "hello"}}), Some("template: missing field `language`"))]
+    #[case(json!({"template": {"name": "Hello", "language": "en"}}), Some("template.name must be"))]
+    #[case(json!({"template": {"name": "hello", "language": "en", "components": [{"type": "footer"}]}}), Some("template.components[0].type: unknown variant `footer`, expected"))]
     #[case(json!({"content": "yes", "reply_to": "wamid.7"}), None)]
     #[case(json!({"content": "yes", "reply_to": ""}), Some("reply_to must be"))]
     fn what_the_channel_carries_is_taken_and_the_rest_is_refused_with_the_remedy(

@@ -1,6 +1,7 @@
 //! Reads the fields of a JSON object so that an error names the field and what was expected.
 //! Fields that nobody asks for are passed over: old clients send some.
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::problem::{Kind, Problem};
@@ -31,6 +32,15 @@ impl Fields {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(other) => Err(Problem::field(field, format!("{field} must be a string, not {}", name(&other)))),
+        }
+    }
+
+    /// A flag that may be missing or null.
+    pub(crate) fn optional_flag(&mut self, field: &'static str) -> Result<Option<bool>, Problem> {
+        match self.0.remove(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(flag)),
+            Some(other) => Err(Problem::field(field, format!("{field} must be true or false, not {}", name(&other)))),
         }
     }
 
@@ -69,6 +79,17 @@ impl Fields {
             None => Ok(()),
             Some(other) => Err(Problem::field(field, format!("there is no {other}; known are {known}"))),
         }
+    }
+
+    /// All of them as one value; `field` is where they stood.
+    pub(crate) fn parsed<T: DeserializeOwned>(self, field: &'static str) -> Result<T, Problem> {
+        serde_path_to_error::deserialize(Value::Object(self.0)).map_err(|error| {
+            let place = match error.path().to_string() {
+                path if path == "." => field.to_owned(),
+                path => format!("{field}.{path}"),
+            };
+            Problem::field(field, format!("{place}: {}", error.inner()))
+        })
     }
 }
 

@@ -19,6 +19,7 @@ mod members;
 mod metrics;
 mod openapi;
 mod problem;
+mod read;
 mod send;
 mod serve;
 #[cfg(test)]

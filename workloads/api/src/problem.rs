@@ -19,6 +19,7 @@ pub(crate) enum Kind {
     LetterNotFound,
     LetterClosed,
     ConversationNotFound,
+    MessageNotFound,
     ConnectorNotFound,
     RouteNotFound,
     MethodNotAllowed,
@@ -50,6 +51,7 @@ impl Kind {
             Kind::ConversationNotFound => {
                 (StatusCode::NOT_FOUND, "conversation-not-found", "There is no such conversation")
             }
+            Kind::MessageNotFound => (StatusCode::NOT_FOUND, "message-not-found", "There is no such message"),
             Kind::ConnectorNotFound => (StatusCode::NOT_FOUND, "connector-not-found", "There is no such connector"),
             Kind::RouteNotFound => (StatusCode::NOT_FOUND, "route-not-found", "There is nothing at this path"),
             Kind::MethodNotAllowed => {

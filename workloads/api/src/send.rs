@@ -37,7 +37,7 @@ pub(crate) struct NewMessage {
     #[schema(example = "order-1042")]
     conversation_id: String,
     /// 1 to 10,240 bytes of UTF-8, and no more than the recipient's channel carries (see
-    /// /v1/channels). May be left out where there is `media`.
+    /// /v1/channels). May be left out where there is `media` or `template`.
     #[schema(example = "Your order is on its way.")]
     content: Option<String>,
     /// Needed in the first message of a conversation; later all other members receive a message
@@ -50,20 +50,41 @@ pub(crate) struct NewMessage {
     file_id: Option<String>,
     /// A file sent along, which the recipient's provider fetches.
     media: Option<NewMedia>,
+    /// A text that the recipient's provider approved beforehand; alone, without `content` and files.
+    template: Option<NewTemplate>,
     /// The `provider_message_id` of the message that this one answers; needs `recipient_id`.
     reply_to: Option<String>,
 }
 
-/// A file by URL.
+/// A file by URL or by the provider's id.
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "describes a part of the body, as above")]
 pub(crate) struct NewMedia {
     /// `image`, `video`, `audio` or `document`.
     #[schema(example = "image")]
     kind: String,
-    /// http or https; at most 2,048 bytes.
+    /// http or https; at most 2,048 bytes. Either this or `id`.
     #[schema(example = "https://files.example.com/invoice.pdf")]
-    url: String,
+    url: Option<String>,
+    /// The provider's id of a file that it has already, where the channel takes it.
+    id: Option<String>,
+    /// What a document sent by `id` is shown as.
+    filename: Option<String>,
+}
+
+/// A template with what goes into its blanks.
+#[derive(Deserialize, ToSchema)]
+#[expect(dead_code, reason = "describes a part of the body, as above")]
+pub(crate) struct NewTemplate {
+    /// As it was given at the provider: lower-case letters, digits and `_`.
+    #[schema(example = "order_shipped")]
+    name: String,
+    #[schema(example = "pt_BR")]
+    language: String,
+    /// The parts that have blanks, in the form of the provider (see docs/channels.md):
+    /// `header`, `body` and `button` with `parameters`.
+    #[schema(value_type = Vec<Object>)]
+    components: Option<Vec<serde_json::Value>>,
 }
 
 /// A message that was accepted.

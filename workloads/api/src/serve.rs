@@ -16,13 +16,14 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::problem::{Kind, Problem};
-use crate::{Api, Error, channels, conversation, dead_letters, health, login, metrics, openapi, send, webhooks};
+use crate::{Api, Error, channels, conversation, dead_letters, health, login, metrics, openapi, read, send, webhooks};
 
 /// All routes.
 pub fn app(api: Arc<Api>) -> Router {
     Router::new()
         .route("/auth/token", post(login::token))
         .route("/v1/messages", post(send::message))
+        .route("/v1/messages/{id}/read", post(read::read))
         .route("/v1/channels", get(channels::channels))
         .route("/v1/conversations/{id}/messages", get(conversation::messages))
         .route("/v1/dead-letters", get(dead_letters::list::letters))

@@ -1,7 +1,7 @@
 //! What each channel can carry, as data: the API refuses by it, the channels check by it, and clients
 //! and the documentation are shown it. What a channel cannot carry is refused, never cut.
 
-use chat4all_message::{Channel as Kind, Delivery, Media, MediaKind};
+use chat4all_message::{Channel as Kind, Delivery, Media, MediaKind, Template};
 
 use crate::channel::Unsendable;
 use crate::limit::Limit;
@@ -15,8 +15,14 @@ pub struct Capabilities {
     pub text: Limit,
     /// The files it takes by URL.
     pub media: &'static [MediaRule],
+    /// Whether it takes the provider's id of a file in place of its URL.
+    pub media_by_id: bool,
+    /// Whether it takes templates.
+    pub template: bool,
     /// Whether a message can answer another one visibly.
     pub reply: bool,
+    /// Whether a message that came in can be marked as read, and typing shown.
+    pub read_mark: bool,
     /// Whether the provider tells that a message arrived.
     pub tells_delivered: bool,
     /// Whether the provider tells that a message was read.
@@ -38,10 +44,12 @@ pub struct MediaRule {
 /// What somebody wants to have carried.
 #[derive(Debug, Clone, Copy)]
 pub struct Load<'a> {
-    /// The text; may be empty where there is media.
+    /// The text; may be empty where there is media or a template.
     pub content: &'a str,
-    /// A file by URL.
+    /// A file, by URL or by the provider's id.
     pub media: Option<&'a Media>,
+    /// A text that the provider approved.
+    pub template: Option<&'a Template>,
     /// A file by an id of ours.
     pub file_id: Option<&'a str>,
     /// The provider's id of the message that is answered.
@@ -53,6 +61,7 @@ impl<'a> From<&'a Delivery> for Load<'a> {
         Self {
             content: &delivery.content,
             media: delivery.media.as_ref(),
+            template: delivery.template.as_ref(),
             file_id: delivery.file_id.as_deref(),
             reply_to: delivery.reply_to.as_deref(),
         }
@@ -69,10 +78,16 @@ impl Capabilities {
         if load.reply_to.is_some() && !self.reply {
             return Err(Unsendable::Reply { channel });
         }
+        if load.template.is_some() {
+            return if self.template { Ok(()) } else { Err(Unsendable::Template { channel }) };
+        }
         let Some(media) = load.media else {
             return if load.content.is_empty() { Err(Unsendable::EmptyText) } else { self.text(load.content) };
         };
         let rule = self.rule(media.kind).ok_or(Unsendable::Media { channel, kind: media.kind })?;
+        if !self.media_by_id && media.url().is_none() {
+            return Err(Unsendable::MediaById { channel });
+        }
         match rule.caption {
             _ if load.content.is_empty() => Ok(()),
             None => Err(Unsendable::Caption { channel, kind: media.kind }),

@@ -10,6 +10,7 @@ use crate::answer::Answer;
 use crate::guard::Guard;
 use crate::limit::Limit;
 use crate::outgoing::Outgoing;
+use crate::upload::Uploads;
 use crate::webhook::WebhookEvent;
 
 /// One provider account, ready to use.
@@ -29,6 +30,11 @@ pub trait Channel: fmt::Debug + Send + Sync {
     /// account.
     fn each_recipient_is_a_server(&self) -> bool {
         false
+    }
+
+    /// How files are handed over apart from messages, where the channel knows a way.
+    fn uploads(&self) -> Option<&dyn Uploads> {
+        None
     }
 
     /// Which addresses may be called, where others choose the URLs; `None` where the URL is the
@@ -84,8 +90,20 @@ pub enum Unsendable {
         /// The kind of file.
         kind: MediaKind,
     },
+    /// The channel fetches files by URL only.
+    #[error("{channel} takes no ids of files; give media.url")]
+    MediaById {
+        /// The channel.
+        channel: chat4all_message::Channel,
+    },
+    /// The channel has no templates.
+    #[error("{channel} has no templates; send the text as content")]
+    Template {
+        /// The channel.
+        channel: chat4all_message::Channel,
+    },
     /// Files are sent by URL.
-    #[error("this version sends no files by id over {channel}; give media with a URL instead of file_id")]
+    #[error("{channel} knows no files of this deployment; give media instead of file_id")]
     File {
         /// The channel.
         channel: chat4all_message::Channel,
@@ -131,7 +149,8 @@ impl Unsendable {
             Unsendable::EmptyText => "chat4all:empty-text",
             Unsendable::TextTooLong { .. } | Unsendable::CaptionTooLong { .. } => "chat4all:text-too-long",
             Unsendable::Caption { .. } => "chat4all:text-with-media",
-            Unsendable::Media { .. } => "chat4all:media-not-supported",
+            Unsendable::Media { .. } | Unsendable::MediaById { .. } => "chat4all:media-not-supported",
+            Unsendable::Template { .. } => "chat4all:template-not-supported",
             Unsendable::File { .. } => "chat4all:file-not-supported",
             Unsendable::Reply { .. } | Unsendable::ForeignReply { .. } => "chat4all:reply-not-possible",
             Unsendable::UnknownEndpoint { .. } => "chat4all:unknown-endpoint",
@@ -143,7 +162,8 @@ impl Unsendable {
     pub fn field(&self) -> &'static str {
         match self {
             Unsendable::EmptyText | Unsendable::TextTooLong { .. } | Unsendable::CaptionTooLong { .. } => "content",
-            Unsendable::Caption { .. } | Unsendable::Media { .. } => "media",
+            Unsendable::Caption { .. } | Unsendable::Media { .. } | Unsendable::MediaById { .. } => "media",
+            Unsendable::Template { .. } => "template",
             Unsendable::File { .. } => "file_id",
             Unsendable::Reply { .. } | Unsendable::ForeignReply { .. } => "reply_to",
             Unsendable::UnknownEndpoint { .. } | Unsendable::ForeignRecipient { .. } => "recipient_id",

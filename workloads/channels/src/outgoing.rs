@@ -5,7 +5,6 @@ use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, Uri};
 use serde::Serialize;
 
@@ -16,10 +15,14 @@ impl Outgoing {
     /// A POST of this as JSON.
     pub(crate) fn post_json(url: Uri, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body).expect("texts, numbers and flags always serialize");
-        let mut request = Request::new(Bytes::from(body));
+        Self::post(url, body.into()).with("content-type", HeaderValue::from_static("application/json"))
+    }
+
+    /// A POST of these bytes.
+    pub(crate) fn post(url: Uri, body: Bytes) -> Self {
+        let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = url;
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Self(request)
     }
 

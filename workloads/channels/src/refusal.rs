@@ -24,6 +24,12 @@ pub enum Kind {
         /// How long.
         wait: Wait,
     },
+    /// The recipient's own server wants to be called later. Nobody but its owner can mend it, so the
+    /// attempt counts and it ends some day.
+    Busy {
+        /// How long.
+        wait: Wait,
+    },
     /// The provider holds the account back for what it has sent. As [`Kind::Throttled`] for the
     /// account, with long pauses, and a person should look.
     Restricted {
@@ -100,6 +106,8 @@ pub enum Retry {
     AtMost(u32),
     /// After this pause; the refused attempt is not counted.
     After(Wait),
+    /// After this pause, up to the connector's number of attempts.
+    Later(Wait),
     /// When the account is mended; the refused attempt is not counted.
     WhenMended,
     /// Only as the connector's policy for unknown outcomes says.
@@ -141,6 +149,7 @@ impl Refusal {
     pub fn retry(&self) -> Retry {
         match self.kind {
             Kind::Throttled { wait, .. } | Kind::Restricted { wait } => Retry::After(wait),
+            Kind::Busy { wait } => Retry::Later(wait),
             Kind::Unavailable => Retry::Backoff,
             Kind::Unexplained => Retry::AtMost(3),
             Kind::MediaNotTaken => Retry::AtMost(2),
@@ -164,6 +173,7 @@ impl Refusal {
     pub fn scope(&self) -> Option<Scope> {
         match self.kind {
             Kind::Throttled { scope, .. } => Some(scope),
+            Kind::Busy { .. } => Some(Scope::Recipient),
             Kind::Restricted { .. }
             | Kind::AccountDisconnected
             | Kind::AccountNeedsAttention
@@ -178,6 +188,7 @@ impl Refusal {
     pub fn category(&self) -> &'static str {
         match self.kind {
             Kind::Throttled { .. } => "throttled",
+            Kind::Busy { .. } => "busy",
             Kind::Restricted { .. } => "restricted",
             Kind::Unavailable => "unavailable",
             Kind::Unexplained => "unexplained",

@@ -11,18 +11,21 @@ use chat4all_message::{Channel, MediaKind};
 
 fn table() -> String {
     let mut table = String::from(
-        "| channel | address | text | image | video | audio | document | reply | tells |\n|---|---|---|---|---|---|---|---|---|\n",
+        "| channel | address | text | image | video | audio | document | by id | template | reply | read mark | tells |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for channel in Channel::ALL {
         let can = capabilities(channel);
         let media: Vec<String> = MediaKind::ALL.iter().map(|kind| media(can, *kind)).collect();
         writeln!(
             table,
-            "| {channel} | {} | {} | {} | {} | {} |",
+            "| {channel} | {} | {} | {} | {} | {} | {} | {} | {} |",
             address(channel),
             can.text,
             media.join(" | "),
+            if can.media_by_id { "yes" } else { "no" },
+            if can.template { "yes" } else { "no" },
             if can.reply { "yes" } else { "no" },
+            if can.read_mark { "yes" } else { "no" },
             tells(can),
         )
         .unwrap();

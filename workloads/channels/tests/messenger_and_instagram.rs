@@ -192,6 +192,7 @@ fn case_17_an_error_with_a_200_is_permanent_with_its_reason() {
 #[case::bad_request(&[(100, None)], "bad_request", Retry::No, false)]
 #[case::no_such_page(&[(100, Some(33))], "account_needs_attention", Retry::WhenMended, false)]
 #[case::token(&[(190, None), (190, Some(463)), (200, Some(2018028)), (10, None), (230, None)], "account_disconnected", Retry::WhenMended, false)]
+#[case::of_the_message_or_of_the_account(&[(10, Some(2018300)), (200, Some(1)), (3, Some(7)), (230, Some(5))], "unexplained", Retry::AtMost(3), true)]
 #[case::policy(&[(368, None)], "account_suspended", Retry::No, false)]
 #[case::unlisted(&[(999999, None)], "unlisted", Retry::No, false)]
 fn each_code_means_what_the_table_says(

@@ -213,8 +213,9 @@ fn an_overloaded_endpoint_waits_for_as_long_as_it_says(
 ) {
     let refusal = refused(answered(status, headers));
     assert_eq!(refusal.scope(), Some(Scope::Recipient), "the others go on");
-    let Retry::After(wait) = refusal.retry() else { panic!("{refusal:?}") };
+    let Retry::Later(wait) = refusal.retry() else { panic!("{refusal:?}") };
     assert_eq!(wait.after(0), Duration::from_secs(seconds));
+    assert_eq!(wait.after(5), Duration::from_secs(seconds.max(300)), "each refusal in a row lengthens the pause");
 }
 
 #[test]

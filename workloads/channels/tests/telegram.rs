@@ -10,7 +10,7 @@ use std::time::Duration;
 use chat4all_channels::{Answer, Cause, Channel, Forged, Handshake, Kind, Retry, Scope, Unsendable, WebhookEvent};
 use chat4all_channels::{capabilities, open_webhook_gate};
 use chat4all_message::inbound::{FileSource, InboundFile};
-use chat4all_message::{Channel as Name, InboundMessage, MediaKind};
+use chat4all_message::{Channel as Name, Delivery, InboundMessage, Media, MediaKind};
 use http::HeaderMap;
 use proptest::prelude::*;
 use rstest::rstest;
@@ -47,11 +47,18 @@ fn a_text_becomes_the_request_of_the_contract() {
 #[case(MediaKind::Video, "sendVideo", "video")]
 #[case(MediaKind::Audio, "sendAudio", "audio")]
 #[case(MediaKind::Document, "sendDocument", "document")]
-fn a_file_by_url_has_a_method_of_its_own(#[case] kind: MediaKind, #[case] method: &str, #[case] field: &str) {
+fn a_file_has_a_method_of_its_own_and_goes_by_url_or_by_id(
+    #[case] kind: MediaKind,
+    #[case] method: &str,
+    #[case] field: &str,
+) {
     let url = "https://files.example/a";
     let delivery = with_media(delivery("telegram:-1001234", "see"), kind, url);
     assert!(bot().request(&delivery, received_at()).unwrap().uri().path().ends_with(&format!("/{method}")));
     assert_eq!(body_of(&*bot(), &delivery), json!({"chat_id": -1001234, field: url, "caption": "see"}));
+    let id = "AgACAgQAAxkDAAIBY2X_uploaded";
+    let delivery = Delivery { media: Some(Media::uploaded(kind, id, None).unwrap()), ..delivery };
+    assert_eq!(body_of(&*bot(), &delivery)[field], id);
 }
 
 #[test]
@@ -131,7 +138,8 @@ fn an_answer_without_an_id_is_accepted_without_one() {
 #[case::in_the_header(&[("retry-after", "30")], r#"{"ok":false,"error_code":429,"description":"Too Many Requests"}"#, 30)]
 #[case::without_a_body(&[("retry-after", "7")], "", 7)]
 #[case::as_long_as_seen(&[], r#"{"ok":false,"error_code":429,"parameters":{"retry_after":10072}}"#, 10_072)]
-#[case::absurd(&[], r#"{"ok":false,"error_code":429,"parameters":{"retry_after":18446744073709551615}}"#, 24 * 3600)]
+#[case::absurd(&[], r#"{"ok":false,"error_code":429,"parameters":{"retry_after":18446744073709551615}}"#, 7 * 24 * 3600)]
+#[case::for_days(&[], r#"{"ok":false,"error_code":429,"parameters":{"retry_after":200001}}"#, 200_001)]
 #[case::untold(&[], r#"{"ok":false,"error_code":429}"#, 1)]
 fn case_19_a_flood_pauses_the_bot_for_as_long_as_it_is_told(
     #[case] headers: &[(&str, &str)],

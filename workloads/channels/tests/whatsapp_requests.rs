@@ -7,7 +7,7 @@ mod support;
 use std::error::Error as _;
 
 use chat4all_channels::{Unsendable, capabilities};
-use chat4all_message::{Correlation, MediaKind};
+use chat4all_message::{Correlation, Delivery, Media, MediaKind, MessageId, ReadMark};
 use rstest::rstest;
 use serde_json::{Value, json};
 use support::*;
@@ -89,9 +89,67 @@ fn case_14_a_document_by_link_has_the_filename_of_its_url() {
 }
 
 #[test]
+fn a_file_by_id_is_named_by_it() {
+    let mut delivery = delivery("whatsapp:+5562998765432", "see");
+    let by_id =
+        |kind, name: Option<&str>| Some(Media::uploaded(kind, "1013859600285441", name.map(str::to_owned)).unwrap());
+    delivery.media = by_id(MediaKind::Document, Some("invoice.pdf"));
+    let document = json!({"id": "1013859600285441", "caption": "see", "filename": "invoice.pdf"});
+    assert_eq!(body_of(&*whatsapp(), &delivery)["document"], document);
+    delivery.media = by_id(MediaKind::Image, None);
+    assert_eq!(body_of(&*whatsapp(), &delivery)["image"], json!({"id": "1013859600285441", "caption": "see"}));
+    for channel in [chat4all_message::Channel::Messenger, chat4all_message::Channel::Webhook] {
+        assert!(matches!(capabilities(channel).check((&delivery).into()), Err(Unsendable::MediaById { .. })));
+    }
+}
+
+#[test]
 fn an_answer_names_the_message_that_it_answers() {
     let delivery = answering(delivery("whatsapp:+5562998765432", "yes"), "wamid.7");
     assert_eq!(body_of(&*whatsapp(), &delivery)["context"], json!({"message_id": "wamid.7"}));
+}
+
+#[test]
+fn a_template_is_named_with_its_language_and_what_goes_into_its_blanks() {
+    let mut delivery = answering(delivery("whatsapp:+5562998765432", ""), "wamid.7");
+    let components = json!([{"type": "body", "parameters": [{"type": "text", "text": "Maria"}]}]);
+    delivery.template =
+        serde_json::from_value(json!({"name": "order_shipped", "language": "pt_BR", "components": components}))
+            .unwrap();
+    let body = body_of(&*whatsapp(), &delivery);
+    assert_eq!((&body["type"], &body["context"]["message_id"]), (&json!("template"), &json!("wamid.7")));
+    assert_eq!(
+        body["template"],
+        json!({"name": "order_shipped", "language": {"code": "pt_BR", "policy": "deterministic"}, "components": components})
+    );
+    delivery.template.as_mut().unwrap().components.clear();
+    assert!(body_of(&*whatsapp(), &delivery)["template"].get("components").is_none());
+}
+
+#[test]
+fn a_mark_names_the_message_that_was_read_and_shows_typing_while_it_is_fresh() {
+    let mark = |typing, asked_at: &str| {
+        let mark = ReadMark { provider_id: "wamid.7".into(), typing, asked_at: asked_at.parse().unwrap() };
+        let sender = "whatsapp:+5562998765432".parse().unwrap();
+        let conversation = "order-1042".parse().unwrap();
+        body_of(&*whatsapp(), &Delivery::marking(MessageId::now(), conversation, sender, "wa".into(), mark))
+    };
+    let read = json!({"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.7"});
+    assert_eq!(mark(false, "2026-11-25T12:00:00Z"), read);
+    assert_eq!(mark(true, "2026-11-25T11:59:00Z"), read, "nobody types for a minute without a new mark");
+    assert_eq!(mark(true, "2026-11-25T11:59:50Z")["typing_indicator"], json!({"type": "text"}));
+    assert_eq!(
+        answer(200, r#"{"success":true}"#),
+        chat4all_channels::Answer::Accepted { provider_id: None, aliases: Vec::new() }
+    );
+}
+
+#[test]
+fn a_channel_without_templates_says_so() {
+    let mut delivery = delivery("telegram:133", "");
+    delivery.template = serde_json::from_value(json!({"name": "hello", "language": "en"})).unwrap();
+    let why = capabilities(chat4all_message::Channel::Telegram).check((&delivery).into()).unwrap_err();
+    assert_eq!((why.code(), why.field()), ("chat4all:template-not-supported", "template"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::breaker::Health;
 use crate::gone::Gone;
 use crate::metrics::{Call as CallLabels, ConnectorMetrics, Labels};
 use crate::moved::Moved;
-use crate::policy::UNKNOWN_OUTCOME;
+use crate::policy::{OnUnknownOutcome, UNKNOWN_OUTCOME};
 use crate::provider::Provider;
 use crate::step::{self, Step};
 use crate::verdict::{Call, Verdict, judge};
@@ -62,7 +62,7 @@ impl Deliverer {
             match step::next(
                 entry.as_ref(),
                 record.replays(),
-                self.config.on_unknown_outcome,
+                self.on_unknown(delivery),
                 self.config.retry.max_attempts,
             ) {
                 Step::Call { at, effort } => {
@@ -76,7 +76,9 @@ impl Deliverer {
                         entry = Some(proven);
                         continue;
                     }
-                    let (after, refused) = self.attempt(delivery, replays, effort, recipient_refusals, lease).await?;
+                    let last = entry.as_ref().and_then(step::last_refusal);
+                    let spent = Spent { replays, effort, last_refusal: last, recipient_refusals };
+                    let (after, refused) = self.attempt(delivery, spent, lease).await?;
                     recipient_refusals = if refused { recipient_refusals + 1 } else { 0 };
                     entry = Some(after);
                 }
@@ -87,6 +89,17 @@ impl Deliverer {
                 Step::GiveUp { effort } => {
                     self.count_unknown();
                     entry = Some(self.give_up_unknown(delivery, replays, effort).await);
+                }
+                // A mark is no message: nobody waits to hear what became of it, and one that came to
+                // nothing is not worth a person's look.
+                Step::TellSent { .. } if delivery.read_mark.is_some() => {
+                    self.marked("marked");
+                    return Ok(());
+                }
+                Step::TellFailed { code, reason, .. } if delivery.read_mark.is_some() => {
+                    tracing::info!(connector = self.config.name, %id, code, reason, "a read mark was not taken");
+                    self.marked("mark_failed");
+                    return Ok(());
                 }
                 Step::TellSent { at, provider_id, effort } => {
                     return self.tell_sent(delivery, at, provider_id, effort, lease).await;
@@ -184,42 +197,43 @@ impl Deliverer {
     async fn attempt(
         &self,
         delivery: &Delivery,
-        replays: u32,
-        before: Effort,
-        recipient_refusals: u32,
+        spent: Spent<'_>,
         lease: &Lease,
     ) -> Result<(LedgerEntry, bool), Ended> {
+        let Spent { replays, effort: before, last_refusal, recipient_refusals } = spent;
         let addressed = self.moved.follow(delivery);
         // Closed never: the semaphore lives as long as the provider.
         let _slot = lease.unless_ending(self.provider.calls.acquire()).await?;
         let permit = lease.unless_ending(self.account.admit()).await?;
-        // Made when its turn has come: a signature holds the time.
-        let request = match self.request(&addressed) {
-            Ok(request) => request,
-            Err(outcome) => return Ok((self.write_down(delivery, replays, before, outcome).await, false)),
-        };
-
         let since = Timestamp::now();
         let begun = LedgerEntry {
             effort: Effort { attempts: before.attempts + 1, ..before },
             attempt: Attempt::Attempting { since },
             replays,
         };
-        lease.persist("write an attempt into the ledger", || self.store.record(&delivery.reference, &begun)).await?;
-
-        let labels = Labels { connector: self.config.name.clone() };
-        let started = tokio::time::Instant::now();
-        let answer = self.provider.call(&addressed, request).await;
-        self.metrics.call_seconds.get_or_create(&labels).observe(started.elapsed().as_secs_f64());
-        self.count_call(&answer);
-        self.remember(&addressed, &answer);
+        let answer = match lease
+            .unless_ending(self.provider.prepared(addressed.clone(), before.attempts, last_refusal))
+            .await?
+        {
+            Ok(prepared) => {
+                // Made when its turn has come: a signature holds the time.
+                let request = match self.request(&prepared) {
+                    Ok(request) => request,
+                    Err(outcome) => return Ok((self.write_down(delivery, replays, before, outcome).await, false)),
+                };
+                self.call(&prepared, request, &begun, lease).await?
+            }
+            // Nothing of the message was sent, so there is no attempt to write down before.
+            Err(refusal) => Answer::Refused(refusal),
+        };
         let aliases = if let Answer::Accepted { aliases, .. } = &answer { aliases.clone() } else { Vec::new() };
 
         let call = Call {
             before,
             recipient_refusals,
             retry: &self.config.retry,
-            on_unknown: self.config.on_unknown_outcome,
+            on_unknown: self.on_unknown(delivery),
+            can_upload: self.provider.can_upload(delivery),
             now: Timestamp::now(),
             jitter: rand::random(),
         };
@@ -236,6 +250,25 @@ impl Deliverer {
             self.await_reading(&addressed, since, lease).await?;
         }
         Ok((written, recipient_throttled))
+    }
+
+    /// Writes the attempt down and calls the provider.
+    async fn call(
+        &self,
+        delivery: &Delivery,
+        request: Outgoing,
+        begun: &LedgerEntry,
+        lease: &Lease,
+    ) -> Result<Answer, Ended> {
+        lease.persist("write an attempt into the ledger", || self.store.record(&delivery.reference, begun)).await?;
+
+        let labels = Labels { connector: self.config.name.clone() };
+        let started = tokio::time::Instant::now();
+        let answer = self.provider.call(delivery, request).await;
+        self.metrics.call_seconds.get_or_create(&labels).observe(started.elapsed().as_secs_f64());
+        self.count_call(&answer);
+        self.remember(delivery, &answer);
+        Ok(answer)
     }
 
     /// Writes an outcome into the ledger, also while the lease is ending: once lost, the outcome
@@ -256,6 +289,16 @@ impl Deliverer {
         let labels = CallLabels { connector: self.config.name.clone(), outcome };
         self.metrics.deliveries.get_or_create(&labels).inc();
         Ok(())
+    }
+
+    /// A mark that was made twice is the same mark, so it is never held back.
+    fn on_unknown(&self, delivery: &Delivery) -> OnUnknownOutcome {
+        if delivery.read_mark.is_some() { OnUnknownOutcome::Resend } else { self.config.on_unknown_outcome }
+    }
+
+    fn marked(&self, outcome: &'static str) {
+        let labels = CallLabels { connector: self.config.name.clone(), outcome };
+        self.metrics.deliveries.get_or_create(&labels).inc();
     }
 
     pub(crate) async fn dead_letter(
@@ -311,6 +354,16 @@ impl Deliverer {
         let labels = Labels { connector: self.config.name.clone() };
         self.metrics.unknown_outcomes.get_or_create(&labels).inc();
     }
+}
+
+/// What a delivery took so far.
+struct Spent<'a> {
+    replays: u32,
+    effort: Effort,
+    /// The code of the refusal that its last attempt ended with.
+    last_refusal: Option<&'a str>,
+    /// In a row.
+    recipient_refusals: u32,
 }
 
 /// The code of a delivery that was not sent because its endpoint said earlier that it is gone.

@@ -55,6 +55,7 @@ impl Intake {
             content: written.text,
             file_id: None,
             media: None,
+            template: None,
             reply_to: written.reply_to,
             inbound: Some(Inbound {
                 connector: self.connector.clone(),

@@ -17,6 +17,7 @@ mod overdue;
 mod policy;
 mod provider;
 mod step;
+mod upload;
 mod verdict;
 
 use std::sync::Arc;

@@ -50,6 +50,7 @@ mod tests {
             content: "hi".into(),
             file_id: None,
             media: None,
+            template: None,
             reply_to: Some("-99:7".into()),
             inbound: None,
         };

@@ -1,5 +1,6 @@
 //! One HTTP call to the provider, and what its end means.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +10,14 @@ use reqwest::Response;
 use tokio::sync::Semaphore;
 
 use crate::guarded::{GuardedResolver, check_literal, forbidden};
+use crate::upload::Uploader;
 
 /// Calls at once. A WhatsApp number takes 80 messages a second (1000 when upgraded): enough
 /// for answer times of 1.5 s (0.1 s), and a bound on sockets.
 const CALLS_AT_ONCE: usize = 128;
 
 /// A connection that the provider does not accept within this time is a provider that is away.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// More of an answer is not read: providers answer in a few hundred bytes, and an endpoint of somebody
 /// else must not fill the memory.
@@ -26,6 +28,7 @@ pub(crate) struct Provider {
     pub(crate) channel: Arc<dyn Channel>,
     pub(crate) calls: Semaphore,
     client: reqwest::Client,
+    uploader: Option<Uploader>,
 }
 
 impl Provider {
@@ -43,7 +46,29 @@ impl Provider {
             // A proxy would resolve names itself, unguarded.
             client = client.no_proxy().dns_resolver(Arc::new(GuardedResolver(guard.clone())));
         }
-        Ok(Self { channel, calls: Semaphore::new(CALLS_AT_ONCE), client: client.build()? })
+        let uploader = Uploader::of(&*channel)?;
+        Ok(Self { channel, calls: Semaphore::new(CALLS_AT_ONCE), client: client.build()?, uploader })
+    }
+
+    /// Whether a file that the provider cannot fetch by its link can be handed over otherwise.
+    pub(crate) fn can_upload(&self, delivery: &Delivery) -> bool {
+        self.uploader.is_some() && delivery.media.as_ref().is_some_and(|media| media.url().is_some())
+    }
+
+    /// The delivery as it must be sent after `attempts` calls, the last of which ended with the code
+    /// `last`: with its file uploaded where its link is of no use.
+    pub(crate) async fn prepared<'d>(
+        &self,
+        delivery: Cow<'d, Delivery>,
+        attempts: u32,
+        last: Option<&str>,
+    ) -> Result<Cow<'d, Delivery>, Refusal> {
+        match (&self.uploader, self.channel.uploads()) {
+            (Some(uploader), Some(uploads)) if uploader.is_due(uploads, &delivery, attempts, last) => {
+                uploader.by_id(uploads, &self.client, &delivery).await.map(Cow::Owned)
+            }
+            _ => Ok(delivery),
+        }
     }
 
     /// Sends the delivery's request and reads the answer.
@@ -69,7 +94,7 @@ impl Provider {
 }
 
 /// The answer's body, as far as it is read.
-async fn beginning(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
+pub(crate) async fn beginning(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
     let mut body = Vec::new();
     while body.len() < LARGEST_ANSWER
         && let Some(chunk) = response.chunk().await?
@@ -89,7 +114,7 @@ fn transport(error: &reqwest::Error) -> Transport {
 }
 
 /// The error with its causes, without the URL: on some channels the token is in it.
-fn describe(error: reqwest::Error) -> String {
+pub(crate) fn describe(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);

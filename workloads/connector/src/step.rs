@@ -49,6 +49,14 @@ pub(crate) fn next(entry: Option<&LedgerEntry>, replays: u32, on_unknown: OnUnkn
     }
 }
 
+/// The code with which the last call was refused.
+pub(crate) fn last_refusal(entry: &LedgerEntry) -> Option<&str> {
+    match &entry.attempt {
+        Attempt::Ended { outcome: Outcome::Retry { code, .. }, .. } => Some(code),
+        Attempt::Ended { .. } | Attempt::Attempting { .. } => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,6 +31,9 @@ const MENDING: Wait = Wait::of(Duration::from_secs(60));
 /// How long a suspended account rests: each try costs the message that makes it.
 const SUSPENDED: Wait = Wait::of(Duration::from_secs(15 * 60));
 
+/// Calls with an uploaded file, after those by link.
+const CALLS_BY_ID: u32 = 2;
+
 /// The code of a delivery that was refused because its recipient has another address.
 const MOVED: &str = "chat4all:moved";
 
@@ -42,6 +45,8 @@ pub(crate) struct Call<'a> {
     pub(crate) recipient_refusals: u32,
     pub(crate) retry: &'a RetryPolicy,
     pub(crate) on_unknown: OnUnknownOutcome,
+    /// Whether a file whose link is refused can be uploaded.
+    pub(crate) can_upload: bool,
     pub(crate) now: Timestamp,
     /// In 0..1.
     pub(crate) jitter: f64,
@@ -72,11 +77,17 @@ pub(crate) fn judge(answer: Answer, call: &Call<'_>) -> Verdict {
         Retry::No => (Some(failed(&refusal)), counted),
         Retry::Backoff => (Some(again_or_failed(&refusal, counted.attempts, call.retry.max_attempts, call)), counted),
         Retry::AtMost(most) => {
+            let uploads = call.can_upload && refusal.kind() == Kind::MediaNotTaken;
+            let most = if uploads { most + CALLS_BY_ID } else { most };
             (Some(again_or_failed(&refusal, counted.attempts, most.min(call.retry.max_attempts), call)), counted)
         }
         Retry::After(wait) if refusal.scope() == Some(Scope::Recipient) => {
             (Some(again(&refusal, wait.after(call.recipient_refusals), call.now)), call.before)
         }
+        Retry::Later(wait) if counted.attempts < call.retry.max_attempts => {
+            (Some(again(&refusal, wait.after(call.recipient_refusals), call.now)), counted)
+        }
+        Retry::Later(_) => (Some(failed(&refusal)), counted),
         // The account's pause says when; the refused attempt is not counted.
         Retry::After(_) | Retry::WhenMended => (Some(again(&refusal, Duration::ZERO, call.now)), call.before),
         Retry::ByPolicy => {
@@ -94,7 +105,7 @@ pub(crate) fn judge(answer: Answer, call: &Call<'_>) -> Verdict {
     let health = match refusal.retry() {
         _ if refusal.counts_for_breaker() => Health::Unwell,
         // It works, and wants less of us or another account: no sign of either.
-        Retry::After(_) | Retry::WhenMended => Health::NoSign,
+        Retry::After(_) | Retry::Later(_) | Retry::WhenMended => Health::NoSign,
         _ => Health::Well,
     };
     Verdict { outcome, effort, health, pause, recipient_throttled: refusal.scope() == Some(Scope::Recipient) }
@@ -126,6 +137,7 @@ mod tests {
             recipient_refusals: 0,
             retry,
             on_unknown,
+            can_upload: false,
             now: Timestamp::UNIX_EPOCH,
             jitter: 0.0,
         }
@@ -184,6 +196,18 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_not_taken_by_link_gets_two_more_calls_where_it_can_be_uploaded() {
+        let refused = |attempts, can_upload| {
+            let retry = RetryPolicy::default();
+            let call = Call { can_upload, ..call(attempts, &retry, OnUnknownOutcome::Resend) };
+            judge(Answer::Refused(Refusal::new(Kind::MediaNotTaken, "131053", "media")), &call).outcome
+        };
+        assert!(matches!(refused(1, false), Some(Outcome::Failed { .. })));
+        assert!(matches!(refused(2, true), Some(Outcome::Retry { .. })));
+        assert!(matches!(refused(3, true), Some(Outcome::Failed { .. })));
+    }
+
+    #[test]
     fn a_throttle_uses_up_no_attempt_and_does_not_count_for_the_breaker() {
         let wait = Wait::of(Duration::from_secs(7));
         for scope in [Scope::App, Scope::Account] {
@@ -202,6 +226,20 @@ mod tests {
             let verdict = judge(Answer::Refused(refusal.clone()), &call);
             assert_eq!((not_before(&verdict), verdict.pause, verdict.effort.attempts), (seconds, None, 0));
         }
+    }
+
+    #[test]
+    fn an_endpoint_that_is_always_busy_is_given_up_after_the_last_attempt() {
+        let wait = Wait::growing(Duration::from_secs(1), 4, Duration::from_secs(300));
+        let (retry, refusal) = (RetryPolicy::default(), Refusal::new(Kind::Busy { wait }, "chat4all:http-429", "busy"));
+        let at = |attempts, recipient_refusals| {
+            let call = Call { recipient_refusals, ..call(attempts, &retry, OnUnknownOutcome::Resend) };
+            judge(Answer::Refused(refusal.clone()), &call)
+        };
+        let pauses: Vec<i64> = (0..5).map(|n| not_before(&at(n, n))).collect();
+        assert_eq!(pauses, [1, 4, 16, 64, 256]);
+        assert_eq!((at(0, 0).effort.attempts, at(0, 0).pause), (1, None));
+        assert!(matches!(at(5, 5).outcome, Some(Outcome::Failed { .. })));
     }
 
     #[rstest]

@@ -13,7 +13,8 @@ use chat4all_connector::{BreakerPolicy, OnUnknownOutcome, RetryPolicy};
 use chat4all_dead_letters::Edit;
 use chat4all_kafka::Pulse;
 use chat4all_message::{
-    AcceptedMessage, Address, Correlation, Delivery, DeliveryEvent, Effort, LetterId, StatusUpdate, WebhookRecord,
+    AcceptedMessage, Address, Correlation, Delivery, DeliveryEvent, DeliveryRef, Effort, LetterId, Media, MediaKind,
+    ReadMark, StatusUpdate, WebhookRecord,
 };
 use chat4all_store::{
     Attempt, Closing, DeadLetters as _, Ledger as _, LetterFilter, LetterState, Outcome, People as _,
@@ -24,7 +25,7 @@ use rstest::rstest;
 use serde_json::json;
 use support::{
     Call, MAIN, NUMBER_ID, PAGE_ID, PARTITIONS, Place, Policies, Script, assert_dead_letter, delivery, eventually,
-    with_place,
+    picture, with_place,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -225,6 +226,64 @@ async fn a_permanent_refusal_is_given_up_at_once() {
         assert_eq!(calls.len(), 2);
         assert_eq!(place.told(&next).await, [sent(&calls[1], ONE_CALL)], "the recipient's next message goes on");
         assert_eq!(place.cluster.dead_letters().await[0].headers["chat4all-attempts"], "1");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn case_09_a_file_refused_twice_by_link_is_uploaded_and_sent_by_id_and_the_next_one_at_once() {
+    let retry = RetryPolicy { max_attempts: 4, initial_backoff_millis: 100, max_backoff_millis: 300 };
+    with_place(Policies { retry, ..Policies::default() }, async |place| {
+        let url = picture().await;
+        let photo = |content| {
+            let media = Some(Media::at(MediaKind::Image, url.clone()).unwrap());
+            Delivery { media, ..delivery(1, content) }
+        };
+        place.provider.misbehave(json!({"code": 131053, "times": 2})).await;
+        let connector = place.start();
+        let (first, next) = (photo("see"), photo("see again"));
+        place.order(&first).await;
+        place.order(&next).await;
+        place.drained().await;
+        connector.stop().await;
+
+        let calls = place.provider.calls().await;
+        let id = calls[2].message_id.as_deref().unwrap();
+        let named: Vec<&str> = calls.iter().filter_map(|call| call.media.as_deref()).collect();
+        assert_eq!(named, [&url, &url, "photo.jpg", id, id]);
+        let effort = Effort { attempts: 3, unknown_outcomes: 0 };
+        assert_eq!(place.told(&first).await, [sent(&calls[3], effort)]);
+        assert_eq!(place.told(&next).await, [sent(&calls[4], ONE_CALL)]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn a_read_mark_is_made_once_and_is_told_to_nobody_also_when_it_is_refused() {
+    with_place(Policies::default(), async |place| {
+        let mark = |message: &Delivery| {
+            let mark = ReadMark { provider_id: "wamid.7".into(), typing: false, asked_at: Timestamp::now() };
+            let DeliveryRef { conversation_id, message_id, .. } = message.reference.clone();
+            Delivery::marking(message_id, conversation_id, message.recipient.clone(), MAIN.into(), mark)
+        };
+        let (first, refused) = (mark(&delivery(1, "")), mark(&delivery(2, "")));
+        let connector = place.start();
+        place.order(&first).await;
+        place.order(&first).await;
+        place.drained().await;
+        place.provider.misbehave(json!({"code": 131009})).await;
+        place.order(&refused).await;
+        place.drained().await;
+        connector.stop().await;
+
+        let calls = place.provider.calls().await;
+        assert_eq!(calls.len(), 2, "{calls:?}");
+        assert_eq!((calls[0].body.as_str(), calls[0].message_id.as_deref()), ("wamid.7", Some("wamid.7")));
+        assert!(place.cluster.statuses().await.is_empty());
+        assert!(place.cluster.dead_letters().await.is_empty());
+        assert_eq!(place.metric("connector_deliveries_total", "mark_failed"), 1.0);
     })
     .await;
 }

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::envelope::AcceptedMessage;
 use crate::ids::{ConversationId, DeliveryId, MessageId};
+use crate::mark::ReadMark;
 use crate::media::Media;
+use crate::template::Template;
 
 /// Points at one delivery; enough to find its row without an index.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,9 +38,15 @@ pub struct Delivery {
     /// A file sent along, by where it lies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media: Option<Media>,
+    /// A text that the provider approved, in place of `content` and `media`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Template>,
     /// The provider's id of the message that this one answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
+    /// No message: tells the recipient that one of theirs was read. Everything else is empty then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_mark: Option<ReadMark>,
 }
 
 /// The connector name of deliveries to users of this deployment, who read through the API.
@@ -58,7 +66,33 @@ impl Delivery {
             content: message.content.clone(),
             file_id: message.file_id.clone(),
             media: message.media.clone(),
+            template: message.template.clone(),
             reply_to: message.reply_to.clone(),
+            read_mark: None,
+        }
+    }
+
+    /// A mark on the message `id` that came in from `sender` by `connector`. The same one is the same
+    /// delivery, so that it is made once; typing is shown anew each time.
+    pub fn marking(
+        id: MessageId,
+        conversation_id: ConversationId,
+        sender: Address,
+        connector: String,
+        mark: ReadMark,
+    ) -> Self {
+        let typing_since = mark.typing.then_some(mark.asked_at);
+        let delivery_id = DeliveryId::of_read_mark(id, typing_since);
+        Self {
+            reference: DeliveryRef { conversation_id, message_id: id, delivery_id },
+            connector,
+            recipient: sender,
+            content: String::new(),
+            file_id: None,
+            media: None,
+            template: None,
+            reply_to: None,
+            read_mark: Some(mark),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::address::Address;
 use crate::ids::{ConversationId, MessageId};
 use crate::inbound::Inbound;
 use crate::media::Media;
+use crate::template::Template;
 
 /// The longest text of a message, in bytes of UTF-8; what the earlier system took.
 pub const LONGEST_CONTENT: usize = 10_240;
@@ -26,7 +27,7 @@ pub struct AcceptedMessage {
     /// Who receives it; `None` means all other members of the conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipient: Option<Address>,
-    /// The text, at most [`LONGEST_CONTENT`] bytes; may be empty where there is media.
+    /// The text, at most [`LONGEST_CONTENT`] bytes; may be empty where there is media or a template.
     pub content: String,
     /// A file sent along, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,6 +35,9 @@ pub struct AcceptedMessage {
     /// A file sent along, by where it lies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media: Option<Media>,
+    /// A text that the provider approved, in place of `content` and `media`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Template>,
     /// The provider's id of the message that this one answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,

@@ -95,6 +95,13 @@ impl DeliveryId {
         Self(Uuid::new_v5(&message.0, format!("{recipient}#text").as_bytes()))
     }
 
+    /// The id of a mark that this message was read; of its own for each time that typing is shown.
+    /// No address begins with a `#`, so it is no delivery's.
+    pub fn of_read_mark(message: MessageId, typing_since: Option<Timestamp>) -> Self {
+        let what = typing_since.map_or_else(|| "#read".to_owned(), |at| format!("#typing:{}", at.as_millisecond()));
+        Self(Uuid::new_v5(&message.0, what.as_bytes()))
+    }
+
     /// The id as a UUID.
     pub fn as_uuid(self) -> Uuid {
         self.0

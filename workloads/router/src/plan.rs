@@ -111,6 +111,7 @@ mod tests {
             content: "hi".into(),
             file_id: None,
             media: None,
+            template: None,
             reply_to: None,
             inbound: None,
         }

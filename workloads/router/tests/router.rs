@@ -52,6 +52,7 @@ fn message(conversation: &str, recipient: Option<&str>) -> AcceptedMessage {
         content: "olá".into(),
         file_id: None,
         media: None,
+        template: None,
         reply_to: None,
         inbound: None,
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 use axum::routing::any;
@@ -25,7 +25,7 @@ use crate::outbox::Place;
 use crate::telegram::{self, Chats};
 use crate::webhook::{Sender, WORKERS};
 use crate::whatsapp::status::Status;
-use crate::whatsapp::{GraphError, messages};
+use crate::whatsapp::{GraphError, media, messages};
 
 /// Open answers get so long to end at shutdown; a fault may delay them for much longer.
 const GRACE: Duration = Duration::from_secs(2);
@@ -36,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) log: Log,
     pub(crate) faults: Faults,
     pub(crate) chats: Chats,
+    pub(crate) media: media::Media,
     sender: Option<Arc<Sender>>,
 }
 
@@ -73,7 +74,8 @@ impl Simulator {
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let log = Log::of_capacity(config.log_capacity);
-        let shared = Arc::new(Shared { log, faults: Faults::default(), chats: Chats::default(), sender, config });
+        let (faults, chats, media) = (Faults::default(), Chats::default(), media::Media::default());
+        let shared = Arc::new(Shared { log, faults, chats, media, sender, config });
         Ok(Self { listener, address, shared })
     }
 
@@ -132,6 +134,10 @@ async fn graph(
 fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/{version}/{phone_number_id}/messages", any(graph))
+        .route(
+            "/{version}/{phone_number_id}/media",
+            any(media::handle).layer(DefaultBodyLimit::max(media::LARGEST_BODY)),
+        )
         .route("/{bot}/{method}", any(telegram::handle))
         .route("/hooks/{name}", any(hooks::handle))
         .merge(admin::routes())

@@ -59,6 +59,7 @@ fn delivery(recipient: &str) -> Delivery {
         content: "Olá, seu pedido saiu".into(),
         file_id: None,
         media: None,
+        template: None,
         reply_to: None,
         inbound: None,
     };
@@ -172,6 +173,39 @@ async fn whatsapp_takes_files_by_link_and_answers() {
     }
 }
 
+#[tokio::test]
+async fn files_by_an_id_that_nobody_was_given_are_refused() {
+    let simulator = silent().await;
+    let media = Some(Media::uploaded(MediaKind::Image, "1013859600285441", None).unwrap());
+    let delivery = Delivery { media, ..delivery("whatsapp:+5562998765432") };
+    let refused = refusal(call(&simulator, &*channel(&simulator, TOKEN, NUMBER_ID), &delivery).await);
+    assert_eq!((refused.kind(), refused.code()), (Kind::Permanent(Cause::BadRequest), "131009"));
+    let (simulator, channel) = telegram().await;
+    let media = Some(Media::uploaded(MediaKind::Image, "AgACAgQAAxkDAAIBY2X_uploaded", None).unwrap());
+    accepted(
+        call(&simulator, &*channel, &Delivery { recipient: "telegram:133".parse().unwrap(), media, ..delivery }).await,
+    );
+}
+
+#[tokio::test]
+async fn whatsapp_takes_templates_and_names_one_that_is_not_there() {
+    let simulator = silent().await;
+    let channel = channel(&simulator, TOKEN, NUMBER_ID);
+    let named = |name: &str| {
+        let template = json!({"name": name, "language": "pt_BR", "components": [
+            {"type": "header", "parameters": [{"type": "image", "image": {"link": "https://files.example/a.png"}}]},
+            {"type": "body", "parameters": [{"type": "text", "text": "Maria", "parameter_name": "who"}]},
+            {"type": "button", "sub_type": "quick_reply", "index": 0, "parameters": [{"type": "payload", "payload": "yes"}]},
+        ]});
+        let template = serde_json::from_value(template).unwrap();
+        Delivery { template, content: String::new(), ..delivery("whatsapp:+5562998765432") }
+    };
+    accepted(call(&simulator, &*channel, &named("order_shipped")).await);
+    let refused = refusal(call(&simulator, &*channel, &named("no_such_template")).await);
+    assert_eq!((refused.kind(), refused.code()), (Kind::Permanent(Cause::Template), "132001"));
+    assert!(refused.reason().starts_with("template no_such_template (pt_BR): "), "{refused}");
+}
+
 #[rstest]
 #[case::down(json!({"status": 503}), Kind::Unavailable)]
 #[case::token(json!({"code": 401}), Kind::AccountNeedsAttention)]
@@ -236,7 +270,7 @@ async fn an_endpoint_takes_signed_webhooks_and_refuses_others() {
 #[case::down(json!({"status": 500}), Kind::Unavailable)]
 #[case::busy(
     json!({"status": 429, "retryAfter": 7}),
-    Kind::Throttled { scope: Scope::Recipient, wait: Wait::of(Duration::from_secs(7)) }
+    Kind::Busy { wait: Wait::growing(Duration::from_secs(7), 4, Duration::from_secs(300)) }
 )]
 #[tokio::test]
 async fn an_endpoints_faults_are_classified(#[case] fault: Value, #[case] kind: Kind) {

@@ -7,6 +7,7 @@ pub mod cassandra;
 mod conversations;
 mod dead_letters;
 mod idempotency;
+mod inbox;
 mod ledger;
 mod memory;
 mod people;
@@ -21,6 +22,7 @@ pub use dead_letters::{
     Origin, SCAN, StoredLetter,
 };
 pub use idempotency::{Claim, ClaimState, IdempotencyKeys, REMEMBERED, RequestKey};
+pub use inbox::{InboundPlace, Inbox};
 pub use ledger::{Attempt, Ledger, LedgerEntry, Outcome};
 pub use memory::Memory;
 pub use people::{People, Person, Place};
@@ -51,7 +53,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Everything that the workloads keep. Each takes only the room that it needs.
 #[async_trait::async_trait]
-pub trait Store: Conversations + Statuses + Ledger + IdempotencyKeys + People + Unread + Waiting + DeadLetters {
+pub trait Store:
+    Conversations + Statuses + Ledger + IdempotencyKeys + People + Unread + Waiting + DeadLetters + Inbox
+{
     /// Asks the store for something trivial; for readiness.
     async fn ping(&self) -> Result<()>;
 }

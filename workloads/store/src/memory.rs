@@ -18,9 +18,9 @@ use jiff::Timestamp;
 use crate::people::{Known, Trail, outside};
 use crate::waiting::TAKEN_SECONDS;
 use crate::{
-    Claim, ClaimState, Conversations, Cursor, HELD, HeldStatus, IdempotencyKeys, Ledger, LedgerEntry, Page,
-    PageRequest, People, Person, Place, REMEMBERED, RequestKey, Result, Statuses, Store, StoredDelivery, StoredMessage,
-    Unread, Waiting, WaitingDelivery,
+    Claim, ClaimState, Conversations, Cursor, HELD, HeldStatus, IdempotencyKeys, InboundPlace, Inbox, Ledger,
+    LedgerEntry, Page, PageRequest, People, Person, Place, REMEMBERED, RequestKey, Result, Statuses, Store,
+    StoredDelivery, StoredMessage, Unread, Waiting, WaitingDelivery,
 };
 
 /// A store that forgets everything when it is dropped.
@@ -42,6 +42,7 @@ struct State {
     places: HashMap<(String, String), Place>,
     unread: HashMap<(String, Address), Unheard>,
     waiting: BTreeMap<(String, Timestamp, DeliveryId), (String, Option<Instant>)>,
+    inbound: HashMap<MessageId, InboundPlace>,
     claims: HashMap<RequestKey, Aging<Claim>>,
     letters: dead_letters::Letters,
 }
@@ -195,6 +196,9 @@ impl Conversations for Memory {
     async fn put_message(&self, message: &AcceptedMessage, deliveries: &[Delivery]) -> Result<()> {
         let mut state = self.state();
         state.messages.entry(message.conversation_id.clone()).or_default().insert(message.message_id, message.clone());
+        if let Some(place) = InboundPlace::of(message) {
+            state.inbound.insert(message.message_id, place);
+        }
         let rows = state.deliveries.entry(message.message_id).or_default();
         for delivery in deliveries {
             rows.entry(delivery.reference.delivery_id).or_default().carried =
@@ -283,6 +287,13 @@ impl Statuses for Memory {
     async fn release(&self, provider: &ProviderRef) -> Result<()> {
         self.state().held.remove(provider);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Inbox for Memory {
+    async fn inbound(&self, id: MessageId) -> Result<Option<InboundPlace>> {
+        Ok(self.state().inbound.get(&id).cloned())
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rstest::rstest;
 use serde_json::json;
 
-use crate::testing::World;
+use crate::testing::{World, post};
 
 /// What the router does with a message to a customer.
 async fn stored(world: &World, content: &str) -> Delivery {
@@ -20,6 +20,7 @@ async fn stored(world: &World, content: &str) -> Delivery {
         content: content.into(),
         file_id: None,
         media: None,
+        template: None,
         reply_to: None,
         inbound: None,
     };
@@ -42,6 +43,7 @@ async fn what_came_in_is_shown_as_such_with_what_an_answer_needs() {
         content: "oi".into(),
         file_id: None,
         media: None,
+        template: None,
         reply_to: None,
         inbound: Some(Inbound {
             connector: "main".into(),
@@ -161,4 +163,23 @@ async fn a_wrong_parameter_is_named(#[case] path: &str, #[case] field: &str) {
     let answer = World::new().get_as("ana", path).await;
     answer.problem(400, "invalid-request");
     assert_eq!(answer.json()["field"], field);
+}
+
+#[tokio::test]
+async fn a_template_and_a_file_by_id_are_accepted_and_shown_as_they_were_given() {
+    let world = World::new();
+    let token = world.token("ana").await;
+    let template = json!({"name": "order_shipped", "language": "pt_BR",
+        "components": [{"type": "body", "parameters": [{"type": "text", "text": "Maria"}]}]});
+    let media = json!({"kind": "document", "id": "1013859600285441", "filename": "invoice.pdf"});
+    for (field, value) in [("template", &template), ("media", &media)] {
+        let mut body = json!({"conversation_id": "c1", "recipient_id": "whatsapp:+5562998765432"});
+        body[field] = value.clone();
+        assert_eq!(world.send(post(&token, &body, None)).await.status, 202);
+        let message = world.kafka.messages().pop().unwrap();
+        world.store.add_members(&message.conversation_id, std::slice::from_ref(&message.sender)).await.unwrap();
+        world.store.put_message(&message, &[]).await.unwrap();
+        let page = world.get_as("ana", "/v1/conversations/c1/messages?limit=1").await.json();
+        assert_eq!(&page["messages"][0][field], value, "{page}");
+    }
 }

@@ -31,6 +31,7 @@ async fn given_up(world: &World, recipient: &str, offset: i64, second: u32) -> (
         content: format!("number {offset}"),
         file_id: None,
         media: None,
+        template: None,
         reply_to: None,
         inbound: None,
     };

@@ -8,4 +8,5 @@ mod idempotency;
 mod kafka;
 mod login;
 mod operations;
+mod read;
 mod webhooks;

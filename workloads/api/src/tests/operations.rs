@@ -9,12 +9,13 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::Request;
 use chat4all_message::{
-    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryId, DeliveryRef, LetterId, ProviderRef,
+    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryId, DeliveryRef, LetterId, MessageId,
+    ProviderRef,
 };
 use chat4all_store::{
-    Claim, Closing, Conversations, DeadLetter, DeadLetters, Deed, Error, HeldStatus, IdempotencyKeys, Ledger,
-    LedgerEntry, LetterBody, LetterCursor, LetterFilter, LetterPage, Page, PageRequest, People, Person, Place,
-    RequestKey, Result, Statuses, Store, StoredLetter, Unread, Waiting, WaitingDelivery,
+    Claim, Closing, Conversations, DeadLetter, DeadLetters, Deed, Error, HeldStatus, IdempotencyKeys, InboundPlace,
+    Inbox, Ledger, LedgerEntry, LetterBody, LetterCursor, LetterFilter, LetterPage, Page, PageRequest, People, Person,
+    Place, RequestKey, Result, Statuses, Store, StoredLetter, Unread, Waiting, WaitingDelivery,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -94,7 +95,8 @@ async fn the_description_names_the_routes_of_clients() {
     let paths: Vec<&str> = description["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     let letters =
         ["", "/replay", "/{id}", "/{id}/discard", "/{id}/replay"].map(|rest| format!("/v1/dead-letters{rest}"));
-    let others = ["/auth/token", "/v1/channels", "/v1/conversations/{id}/messages", "/v1/messages"];
+    let others =
+        ["/auth/token", "/v1/channels", "/v1/conversations/{id}/messages", "/v1/messages", "/v1/messages/{id}/read"];
     let expected: BTreeSet<&str> = letters.iter().map(String::as_str).chain(others).collect();
     assert_eq!(paths.into_iter().collect::<BTreeSet<_>>(), expected);
     let accepted = &description["paths"]["/v1/messages"]["post"]["responses"]["202"];
@@ -283,6 +285,13 @@ impl IdempotencyKeys for Away {
         away()
     }
     async fn withdraw(&self, _: &RequestKey, _: &Claim) -> Result<()> {
+        away()
+    }
+}
+
+#[async_trait]
+impl Inbox for Away {
+    async fn inbound(&self, _: MessageId) -> Result<Option<InboundPlace>> {
         away()
     }
 }

@@ -24,7 +24,10 @@ pub const CAPABILITIES: Capabilities = Capabilities {
         MediaRule { kind: MediaKind::Audio, max_megabytes: Some(25), caption: None },
         MediaRule { kind: MediaKind::Document, max_megabytes: Some(25), caption: None },
     ],
+    media_by_id: false,
+    template: false,
     reply: false,
+    read_mark: false,
     tells_delivered: true,
     tells_read: true,
 };

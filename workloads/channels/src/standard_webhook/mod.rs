@@ -37,7 +37,10 @@ pub const CAPABILITIES: Capabilities = Capabilities {
         MediaRule { kind: MediaKind::Audio, max_megabytes: None, caption: Some(TEXT) },
         MediaRule { kind: MediaKind::Document, max_megabytes: None, caption: Some(TEXT) },
     ],
+    media_by_id: false,
+    template: false,
     reply: true,
+    read_mark: false,
     tells_delivered: false,
     tells_read: false,
 };

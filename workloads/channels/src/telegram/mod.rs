@@ -37,7 +37,10 @@ pub const CAPABILITIES: Capabilities = Capabilities {
         MediaRule { kind: MediaKind::Audio, max_megabytes: Some(20), caption: CAPTION },
         MediaRule { kind: MediaKind::Document, max_megabytes: Some(20), caption: CAPTION },
     ],
+    media_by_id: true,
+    template: false,
     reply: true,
+    read_mark: false,
     tells_delivered: false,
     tells_read: false,
 };

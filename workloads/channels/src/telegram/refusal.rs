@@ -13,8 +13,9 @@ use crate::wait::Wait;
 
 /// For a 429 that does not say how long: as a careful client backs off.
 const UNTOLD: Wait = Wait::growing(Duration::from_secs(1), 2, Duration::from_secs(60));
-/// No pause is believed beyond a day, so that a broken one cannot silence a bot; 10,072 s were seen.
-const LONGEST: u64 = 24 * 3600;
+/// The bot waits exactly as long as it is told, up to a week: 10,072 s were seen, and a number beyond
+/// that is a fault which must not silence it for ever.
+const LONGEST: u64 = 7 * 24 * 3600;
 
 /// What an answer with `"ok":false` says.
 pub(super) struct ErrorAnswer {

@@ -1,7 +1,7 @@
 //! A delivery as a request. Text goes as it is, without markup, so nothing in it can be misread.
 //! Source: provider-contracts, "Telegram Bot API".
 
-use chat4all_message::{Address, Delivery, MediaKind};
+use chat4all_message::{Address, Delivery, Media, MediaKind, Place};
 use serde::Serialize;
 
 use super::CAPABILITIES;
@@ -65,7 +65,7 @@ pub(super) fn of(account: &Account, delivery: &Delivery) -> Result<Outgoing, Uns
     let caption = delivery.content.as_str();
     let content = match &delivery.media {
         None => Content::Text { text: &delivery.content },
-        Some(media) => match (media.kind, media.url.as_str()) {
+        Some(media) => match (media.kind, place(media)) {
             (MediaKind::Image, photo) => Content::Photo { photo, caption },
             (MediaKind::Video, video) => Content::Video { video, caption },
             (MediaKind::Audio, audio) => Content::Audio { audio, caption },
@@ -86,4 +86,12 @@ fn reply(chat: i64, delivery: &Delivery) -> Result<Option<Reply>, Unsendable> {
     let foreign = || Unsendable::ForeignReply { reply_to: reply_to.clone(), recipient: delivery.recipient.clone() };
     let message_id = message.ok_or_else(foreign)?;
     Ok(Some(Reply { message_id, allow_sending_without_reply: true }))
+}
+
+/// A URL or a file's id: the API takes either in the same field.
+fn place(media: &Media) -> &str {
+    match &media.place {
+        Place::Url(url) => url,
+        Place::Uploaded { id, .. } => id,
+    }
 }

@@ -1,9 +1,11 @@
 //! The account: which number, which version of the API, which token. Read once at start.
 
 use http::{HeaderValue, Uri};
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::base_url::BaseUrl;
+use crate::guard::Guard;
 use crate::meta::account;
 use crate::registry::{ChannelConfig, Error};
 use crate::secret::Secret;
@@ -18,6 +20,8 @@ pub(super) struct Account {
     pub(super) phone_number_id: String,
     pub(super) token: Secret,
     pub(super) messages_url: Uri,
+    pub(super) media_url: Uri,
+    pub(super) media_guard: Guard,
     pub(super) authorization: HeaderValue,
 }
 
@@ -27,6 +31,9 @@ pub(super) struct Account {
 struct Fields {
     phone_number_id: Option<String>,
     api_version: Option<String>,
+    /// Where files may be fetched from for an upload, besides public addresses.
+    #[serde(default)]
+    allowed_networks: Vec<IpNet>,
 }
 
 impl Account {
@@ -35,9 +42,19 @@ impl Account {
             .map_err(|error| Error::Account { why: error.to_string(), example: EXAMPLE_ACCOUNT })?;
         let phone_number_id = account::id("phoneNumberId", "a phone number's id", fields.phone_number_id)?;
         let version = account::version(fields.api_version)?;
-        let messages_url = BaseUrl::of(config.base_url.as_deref(), USUAL_BASE_URL)?
-            .join(&format!("/{version}/{phone_number_id}/messages"))?;
+        let base = BaseUrl::of(config.base_url.as_deref(), USUAL_BASE_URL)?;
+        let messages_url = base.join(&format!("/{version}/{phone_number_id}/messages"))?;
+        let media_url = base.join(&format!("/{version}/{phone_number_id}/media"))?;
+        let media_guard = Guard::with(fields.allowed_networks);
         let (token, authorization) = account::token(config)?;
-        Ok(Self { connector: config.connector.clone(), phone_number_id, token, messages_url, authorization })
+        Ok(Self {
+            connector: config.connector.clone(),
+            phone_number_id,
+            token,
+            messages_url,
+            media_url,
+            media_guard,
+            authorization,
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! WhatsApp Business Cloud API. Texts, files by link, and their statuses; knows one business phone number.
+//! WhatsApp Business Cloud API. Texts, templates, files, and their statuses; knows one business phone number.
 //! Source: provider-contracts, "WhatsApp Business Cloud API".
 
 mod account;
@@ -6,6 +6,7 @@ mod inbound;
 mod refusal;
 mod request;
 mod response;
+mod upload;
 mod webhook;
 
 use chat4all_message::{Channel as Kind, Delivery, MediaKind, WebhookRecord};
@@ -18,6 +19,7 @@ use crate::channel::{Channel, Unsendable};
 use crate::limit::Limit;
 use crate::outgoing::Outgoing;
 use crate::registry::{ChannelConfig, Error};
+use crate::upload::Uploads;
 use crate::webhook::WebhookEvent;
 
 pub use crate::meta::gate::{Gate, handshake, verify_signature};
@@ -35,7 +37,10 @@ pub const CAPABILITIES: Capabilities = Capabilities {
         MediaRule { kind: MediaKind::Audio, max_megabytes: Some(16), caption: None },
         MediaRule { kind: MediaKind::Document, max_megabytes: Some(100), caption: CAPTION },
     ],
+    media_by_id: true,
+    template: true,
     reply: true,
+    read_mark: true,
     tells_delivered: true,
     tells_read: true,
 };
@@ -54,15 +59,19 @@ impl Whatsapp {
 }
 
 impl Channel for Whatsapp {
-    fn request(&self, delivery: &Delivery, _now: Timestamp) -> Result<Outgoing, Unsendable> {
-        request::of(&self.account, delivery)
+    fn request(&self, delivery: &Delivery, now: Timestamp) -> Result<Outgoing, Unsendable> {
+        request::of(&self.account, delivery, now)
     }
 
     fn classify(&self, delivery: &Delivery, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
-        response::classify(&self.account.token, &delivery.recipient, status, headers, body)
+        response::classify(&self.account.token, delivery, status, headers, body)
     }
 
     fn parse_webhook(&self, record: &WebhookRecord) -> Vec<WebhookEvent> {
         webhook::parse(&self.account, record)
+    }
+
+    fn uploads(&self) -> Option<&dyn Uploads> {
+        Some(&self.account)
     }
 }

@@ -64,6 +64,7 @@ pub fn delivery(recipient: &str, content: &str) -> Delivery {
         content: content.into(),
         file_id: None,
         media: None,
+        template: None,
         reply_to: None,
         inbound: None,
     };

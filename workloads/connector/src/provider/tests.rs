@@ -50,6 +50,7 @@ async fn answer(provider: &Provider, recipient: &str) -> Answer {
         content: "hi".into(),
         file_id: None,
         media: None,
+        template: None,
         reply_to: None,
         inbound: None,
     };

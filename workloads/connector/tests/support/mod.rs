@@ -1,6 +1,6 @@
 //! A connector with a provider, a ledger and topics of its own.
 
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, unused_imports, clippy::unwrap_used)]
 
 #[path = "../../../router/tests/support/mod.rs"]
 mod house;
@@ -21,7 +21,7 @@ use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 
 pub use house::{Cluster, PARTITIONS, Running, Script, Scripted, assert_dead_letter, eventually, with_cluster};
-pub use provider::{Call, NUMBER_ID, PAGE_ID, Provider, TOKEN};
+pub use provider::{Call, NUMBER_ID, PAGE_ID, Provider, TOKEN, picture};
 
 /// The connector's name.
 pub const MAIN: &str = "main";
@@ -60,7 +60,7 @@ pub struct Place<'a> {
 }
 
 /// Runs a test on a place of its own.
-pub async fn with_place(policies: Policies, test: impl AsyncFnOnce(&Place<'_>)) {
+pub async fn with_place<T>(policies: Policies, test: impl AsyncFnOnce(&Place<'_>) -> T) -> T {
     with_cluster(&[MAIN], async |cluster| {
         let mut registry = Registry::default();
         let credentials = TempDir::new().unwrap();
@@ -75,9 +75,9 @@ pub async fn with_place(policies: Policies, test: impl AsyncFnOnce(&Place<'_>)) 
             registry: Mutex::new(registry),
             credentials,
         };
-        test(&place).await;
+        test(&place).await
     })
-    .await;
+    .await
 }
 
 impl Place<'_> {
@@ -88,20 +88,28 @@ impl Place<'_> {
 
     /// A connector whose provider is elsewhere.
     pub fn start_at(&self, url: &str, ledger: Arc<Scripted>) -> Running<Error> {
-        self.start_as(Channel::Whatsapp, &format!(r#"{{"phoneNumberId":"{NUMBER_ID}"}}"#), url, ledger)
+        let account = format!(r#"{{"phoneNumberId":"{NUMBER_ID}","allowedNetworks":["127.0.0.0/8"]}}"#);
+        self.start_as(self.channel(Channel::Whatsapp, &account, url), ledger)
     }
 
     /// A connector for Messenger.
     pub fn start_page(&self) -> Running<Error> {
-        self.start_as(
-            Channel::Messenger,
-            &format!(r#"{{"pageId":"{PAGE_ID}"}}"#),
-            &self.provider.url,
-            self.ledger(Script::Play),
-        )
+        let channel = self.channel(Channel::Messenger, &format!(r#"{{"pageId":"{PAGE_ID}"}}"#), &self.provider.url);
+        self.start_as(channel, self.ledger(Script::Play))
     }
 
-    fn start_as(&self, kind: Channel, account: &str, url: &str, ledger: Arc<Scripted>) -> Running<Error> {
+    fn channel(&self, kind: Channel, account: &str, url: &str) -> Arc<dyn chat4all_channels::Channel> {
+        let config = ChannelConfig {
+            connector: MAIN.into(),
+            base_url: Some(url.to_owned()),
+            account: account.to_owned(),
+            credentials_dir: self.credentials.path().into(),
+        };
+        chat4all_channels::open(kind, &config).unwrap()
+    }
+
+    /// A connector that speaks another channel, whose ledger follows a script.
+    pub fn start_as(&self, channel: Arc<dyn chat4all_channels::Channel>, ledger: Arc<Scripted>) -> Running<Error> {
         let config = Config {
             name: MAIN.into(),
             topics: self.cluster.topics.clone(),
@@ -112,13 +120,6 @@ impl Place<'_> {
             request_timeout: Duration::from_secs(10),
             drain: Duration::from_secs(15),
         };
-        let channel = ChannelConfig {
-            connector: MAIN.into(),
-            base_url: Some(url.to_owned()),
-            account: account.to_owned(),
-            credentials_dir: self.credentials.path().into(),
-        };
-        let channel = chat4all_channels::open(kind, &channel).unwrap();
         let (kafka, producer) = (&self.cluster.kafka, self.cluster.producer.clone());
         let (consumers, metrics) = (self.consumers.clone(), self.metrics.clone());
         let connector = Connector::new(config, channel, kafka, producer, ledger, consumers, metrics).unwrap();
@@ -200,6 +201,7 @@ pub fn delivery(number: usize, content: &str) -> Delivery {
         content: content.into(),
         file_id: None,
         media: None,
+        template: None,
         reply_to: None,
         inbound: None,
     };

@@ -3,8 +3,10 @@
 
 use chat4all_simulator::{Config, Secret, Simulator, StandIns};
 use reqwest::Client;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub const NUMBER_ID: &str = "106540352242922";
@@ -23,8 +25,13 @@ pub struct Provider {
 pub struct Call {
     /// What the message is called; absent when it was not taken.
     pub message_id: Option<String>,
+    #[serde(deserialize_with = "or_empty")]
     pub to: String,
+    #[serde(deserialize_with = "or_empty")]
     pub body: String,
+    /// The file's link or id; of an upload its name.
+    pub media: Option<String>,
+    #[serde(deserialize_with = "or_empty")]
     pub correlation: String,
     pub at: jiff::Timestamp,
 }
@@ -75,4 +82,23 @@ impl Provider {
     pub async fn taken(&self) -> Vec<Call> {
         self.calls().await.into_iter().filter(|call| call.message_id.is_some()).collect()
     }
+}
+
+/// A server that gives everybody this picture; its URL.
+pub async fn picture() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/photo.jpg", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ =
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 4\r\n\r\njpeg").await;
+        }
+    });
+    url
+}
+
+/// An upload goes to nobody and has no text.
+fn or_empty<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or_default())
 }

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chat4all_message::{
-    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryId, DeliveryRef, LetterId, ProviderRef,
+    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryId, DeliveryRef, LetterId, MessageId,
+    ProviderRef,
 };
 use chat4all_store::{
-    Claim, Closing, Conversations, DeadLetter, DeadLetters, Deed, Error, HeldStatus, IdempotencyKeys, Ledger,
-    LedgerEntry, LetterBody, LetterCursor, LetterFilter, LetterPage, Memory, Page, PageRequest, People, Person, Place,
-    RequestKey, Result, Statuses, Store, StoredLetter, Unread, Waiting, WaitingDelivery,
+    Claim, Closing, Conversations, DeadLetter, DeadLetters, Deed, Error, HeldStatus, IdempotencyKeys, InboundPlace,
+    Inbox, Ledger, LedgerEntry, LetterBody, LetterCursor, LetterFilter, LetterPage, Memory, Page, PageRequest, People,
+    Person, Place, RequestKey, Result, Statuses, Store, StoredLetter, Unread, Waiting, WaitingDelivery,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -242,6 +243,13 @@ impl IdempotencyKeys for Scripted {
 
     async fn withdraw(&self, key: &RequestKey, claim: &Claim) -> Result<()> {
         self.around(self.memory.withdraw(key, claim)).await
+    }
+}
+
+#[async_trait]
+impl Inbox for Scripted {
+    async fn inbound(&self, id: MessageId) -> Result<Option<InboundPlace>> {
+        self.around(self.memory.inbound(id)).await
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, State};
-use axum::http::Method;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -22,23 +23,38 @@ pub(crate) async fn handle(
     Path((bot, method)): Path<(String, String)>,
     ConnectInfo(scissors): ConnectInfo<Scissors>,
     verb: Method,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let Some(token) = bot.strip_prefix("bot") else {
         return GraphError::unknown_path(&format!("/{bot}/{method}")).into_response();
     };
-    let json: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let json = parameters(&headers, &body);
     let verdict = permitted(&shared, token, &verb)
         .and_then(|()| check(&method, &json, &shared.chats))
         .map(|(chat, message_id)| Right {
             message_id: format!("{chat}:{message_id}"),
             reply: Reply::taken(json!({
                 "ok": true,
-                "result": {"message_id": message_id, "date": Timestamp::now().as_second(), "chat": {"id": chat}},
+                "result": {"message_id": message_id, "date": Timestamp::now().as_second(), "chat": {"id": chat, "type": if chat < 0 { "supergroup" } else { "private" }}},
             })),
         })
         .map_err(|refused| reply(&refused));
     exchange::answer(&shared, &scissors, heard(&json), verdict, refusal).await
+}
+
+/// The API takes JSON and forms alike. A form's values are texts: what is a number or an object in JSON
+/// is written as such there.
+fn parameters(headers: &HeaderMap, body: &[u8]) -> Value {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("application/x-www-form-urlencoded") {
+        return serde_json::from_slice(body).unwrap_or_default();
+    }
+    let value = |name: &str, text: &str| match name {
+        "chat_id" | "reply_parameters" => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)),
+        _ => Value::from(text),
+    };
+    form_urlencoded::parse(body).map(|(name, text)| (name.to_string(), value(&name, &text))).collect()
 }
 
 fn permitted(shared: &Shared, token: &str, verb: &Method) -> Result<(), Refused> {

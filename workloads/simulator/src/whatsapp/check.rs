@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::error::GraphError;
+use super::template;
 
 /// The longest text, in characters.
 const LONGEST_TEXT: usize = 4096;
@@ -18,7 +19,15 @@ const LONGEST_CALLBACK_DATA: usize = 512;
 pub(crate) struct Message {
     pub(crate) to: Recipient,
     pub(crate) body: String,
+    pub(crate) media: Option<Media>,
     pub(crate) correlation: Option<String>,
+}
+
+/// How the provider finds a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Media {
+    Link(String),
+    Id(String),
 }
 
 /// Who receives it.
@@ -42,7 +51,7 @@ impl Recipient {
 pub(crate) fn check(body: &Value) -> Result<Message, GraphError> {
     let fields = body.as_object().ok_or_else(|| GraphError::parameter("The request body must be a JSON object."))?;
     let kind = match required(fields, "type")?.as_str() {
-        Some(kind @ ("text" | "image" | "video" | "audio" | "document")) => kind,
+        Some(kind @ ("text" | "template" | "image" | "video" | "audio" | "document")) => kind,
         Some(other) => return Err(GraphError::message_type(other)),
         None => return Err(GraphError::value("type must be a string.")),
     };
@@ -60,8 +69,15 @@ pub(crate) fn check(body: &Value) -> Result<Message, GraphError> {
     let to = recipient(fields)?;
     context(fields)?;
     let content = required(fields, kind)?;
-    let body = if kind == "text" { text(content)? } else { file(kind, content)? };
-    Ok(Message { to, body, correlation: correlation(fields)? })
+    let (body, media) = match kind {
+        "text" => (text(content)?, None),
+        "template" => (template::check(content)?, None),
+        _ => {
+            let (caption, media) = file(kind, content)?;
+            (caption, Some(media))
+        }
+    };
+    Ok(Message { to, body, media, correlation: correlation(fields)? })
 }
 
 fn context(fields: &Map<String, Value>) -> Result<(), GraphError> {
@@ -72,23 +88,31 @@ fn context(fields: &Map<String, Value>) -> Result<(), GraphError> {
     }
 }
 
-/// A file by link; gives its caption.
-fn file(kind: &str, file: &Value) -> Result<String, GraphError> {
+/// A file by link or by id; gives its caption.
+fn file(kind: &str, file: &Value) -> Result<(String, Media), GraphError> {
     let fields =
         file.as_object().ok_or_else(|| GraphError::parameter(format!("Param {kind} must be a JSON object.")))?;
     let known: &[&str] = match kind {
-        "audio" => &["link"],
-        "document" => &["link", "caption", "filename"],
-        _ => &["link", "caption"],
+        "audio" => &["link", "id"],
+        "document" => &["link", "id", "caption", "filename"],
+        _ => &["link", "id", "caption"],
     };
     only(fields, known, kind)?;
-    let link = required(fields, "link")?.as_str().unwrap_or_default();
-    if !(link.starts_with("https://") || link.starts_with("http://")) {
+    let media = match (fields.get("link"), fields.get("id")) {
+        (Some(link), None) => Media::Link(link.as_str().unwrap_or_default().to_owned()),
+        (None, Some(id)) => Media::Id(id.as_str().unwrap_or_default().to_owned()),
+        _ => return Err(GraphError::parameter(format!("Param {kind} must have either id or link."))),
+    };
+    if let Media::Link(link) = &media
+        && !(link.starts_with("https://") || link.starts_with("http://"))
+    {
         return Err(GraphError::value(format!("{kind}.link must be an http or https URL.")));
     }
     match fields.get("caption").map(Value::as_str) {
-        None => Ok(String::new()),
-        Some(Some(caption)) if (1..=LONGEST_CAPTION).contains(&caption.chars().count()) => Ok(caption.to_owned()),
+        None => Ok((String::new(), media)),
+        Some(Some(caption)) if (1..=LONGEST_CAPTION).contains(&caption.chars().count()) => {
+            Ok((caption.to_owned(), media))
+        }
         Some(_) => Err(GraphError::parameter(format!("Param {kind}['caption'] must be 1 to 1024 characters long."))),
     }
 }
@@ -143,11 +167,11 @@ fn correlation(fields: &Map<String, Value>) -> Result<Option<String>, GraphError
     }
 }
 
-fn required<'v>(fields: &'v Map<String, Value>, name: &str) -> Result<&'v Value, GraphError> {
+pub(super) fn required<'v>(fields: &'v Map<String, Value>, name: &str) -> Result<&'v Value, GraphError> {
     fields.get(name).filter(|value| !value.is_null()).ok_or_else(|| GraphError::missing(name))
 }
 
-fn only(fields: &Map<String, Value>, known: &[&str], place: &str) -> Result<(), GraphError> {
+pub(super) fn only(fields: &Map<String, Value>, known: &[&str], place: &str) -> Result<(), GraphError> {
     match fields.keys().find(|name| !known.contains(&name.as_str())) {
         Some(unknown) => Err(GraphError::parameter(format!("Unexpected key {unknown:?} in {place}."))),
         None => Ok(()),

@@ -45,7 +45,7 @@ impl GraphError {
         Self { status, ..self }
     }
 
-    fn with_details(self, details: impl Into<String>) -> Self {
+    pub(crate) fn with_details(self, details: impl Into<String>) -> Self {
         Self { details: Some(details.into()), ..self }
     }
 
@@ -67,7 +67,7 @@ impl GraphError {
     /// A type of message that this simulator (or the provider) does not know.
     pub(crate) fn message_type(name: &str) -> Self {
         Self::of_code(131051).with_details(format!(
-            "Message type {name:?} is not supported; this simulator takes text and files by link."
+            "Message type {name:?} is not supported; this simulator takes text, templates and files."
         ))
     }
 
@@ -152,6 +152,8 @@ fn words(code: i64) -> (u16, &'static str) {
         131053 => (400, "Media upload error"),
         131056 => (400, "(Business Account, Consumer Account) pair rate limit hit"),
         131057 => (500, "Account in maintenance mode"),
+        132000 => (400, "Number of parameters does not match the expected number of params"),
+        132001 => (404, "Template name does not exist in the translation"),
         133004 => (503, "Server temporarily unavailable"),
         133010 => (400, "Phone number not registered"),
         _ => (400, "Refused by a fault that was asked for"),

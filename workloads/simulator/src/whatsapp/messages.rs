@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::check::{Message, Recipient, check};
 use super::error::GraphError;
+use super::mark;
 use super::status::{Accepted, Status};
 use super::wamid;
 use crate::connection::Scissors;
@@ -31,7 +32,14 @@ pub(crate) async fn handle(
     body: Bytes,
 ) -> Response {
     let json: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let verdict = permitted(&shared, &method, &version, &phone_number_id, &headers).and_then(|()| check(&json));
+    if json.get("status").is_some() {
+        let verdict =
+            permitted(&shared, &method, &version, &phone_number_id, &headers).and_then(|()| mark::check(&json));
+        return mark::answer(&shared, &scissors, verdict).await;
+    }
+    let verdict = permitted(&shared, &method, &version, &phone_number_id, &headers)
+        .and_then(|()| check(&json))
+        .and_then(|message| shared.media.known(message));
     let fault = shared.faults.strike(Instant::now());
     let decision = decide(verdict, fault.as_ref(), || shared.place());
     let message_id = decision.taken.as_ref().map(|taken| taken.wamid.clone());
@@ -43,7 +51,7 @@ pub(crate) async fn handle(
     exchange::give(&scissors, decision.reply, fault).await
 }
 
-fn permitted(
+pub(super) fn permitted(
     shared: &Shared,
     method: &Method,
     version: &str,
@@ -129,8 +137,8 @@ fn heard(json: &Value) -> Received {
     let file = &json[json["type"].as_str().unwrap_or_default()];
     Received {
         to: text(&json["to"]).or_else(|| text(&json["recipient"])),
-        body: text(&json["text"]["body"]).or_else(|| text(&file["caption"])),
-        media: text(&file["link"]),
+        body: text(&json["text"]["body"]).or_else(|| text(&file["caption"])).or_else(|| text(&file["name"])),
+        media: text(&file["link"]).or_else(|| text(&file["id"])),
         correlation: text(&json["biz_opaque_callback_data"]),
         ..Received::over("whatsapp")
     }

@@ -68,6 +68,16 @@ impl Status {
     }
 }
 
+impl Status {
+    /// Whom it concerns; stands beside the statuses, in their order.
+    fn contact(&self) -> Value {
+        match &self.message.to {
+            Recipient::Number(digits) => json!({"wa_id": digits, "profile": {"name": "A customer"}}),
+            Recipient::User(id) => json!({"user_id": id, "profile": {"name": "A customer"}}),
+        }
+    }
+}
+
 /// The body of a webhook that tells these statuses, as the provider writes it: ASCII only.
 pub(crate) fn webhook(phone_number_id: &str, statuses: &[Status]) -> String {
     let now = Timestamp::now();
@@ -80,6 +90,7 @@ pub(crate) fn webhook(phone_number_id: &str, statuses: &[Status]) -> String {
                 "value": {
                     "messaging_product": "whatsapp",
                     "metadata": {"display_phone_number": "15550100000", "phone_number_id": phone_number_id},
+                    "contacts": statuses.iter().map(Status::contact).collect::<Vec<_>>(),
                     "statuses": statuses.iter().map(|status| status.to_json(now)).collect::<Vec<_>>(),
                 },
             }],

@@ -1,9 +1,11 @@
 //! How values stand in columns: instants as milliseconds, days as `date`, and the answer to a
 //! conditional write.
 
-use chat4all_message::{Address, ConversationId, InboundFile, Media, MessageId};
+use chat4all_message::{Address, ConversationId, MessageId};
 use jiff::Timestamp;
 use scylla::value::{CqlDate, CqlTimestamp, CqlValue, Row};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 const MILLIS_PER_DAY: i64 = 24 * 60 * 60 * 1000;
@@ -110,14 +112,13 @@ pub(super) fn address(column: &'static str, text: &str) -> Result<Address, Unexp
     text.parse().map_err(|_| Unexpected::new(column, text))
 }
 
-/// A file is one value, since nobody asks for a part of it.
-pub(super) fn media(value: &str) -> Result<Media, Unexpected> {
-    serde_json::from_str(value).map_err(|_| Unexpected::new("media", value))
+/// What is one value, since nobody asks for a part of it, stands as JSON.
+pub(super) fn json<T: DeserializeOwned>(column: &'static str, value: Option<String>) -> Result<Option<T>, Unexpected> {
+    value.map(|text| serde_json::from_str(&text).map_err(|_| Unexpected::new(column, text))).transpose()
 }
 
-/// Likewise the files of a message that came in.
-pub(super) fn files(value: &str) -> Result<Vec<InboundFile>, Unexpected> {
-    serde_json::from_str(value).map_err(|_| Unexpected::new("files", value))
+pub(super) fn from_json<T: Serialize>(value: Option<&T>) -> Option<String> {
+    value.map(|value| serde_json::to_string(value).expect("only strings and numbers"))
 }
 
 /// Counters are small and never negative.

@@ -14,10 +14,12 @@ use scylla::value::{CqlDate, CqlTimestamp, MaybeUnset};
 use scylla::{DeserializeRow, SerializeRow};
 use uuid::Uuid;
 
-use super::columns::{self, Bucket, Position, Unexpected, address, count, key, maybe_instant, message_id};
+use super::columns::{Bucket, Position, Unexpected, address, count, from_json, json, key, maybe_instant, message_id};
 use super::{CONCURRENCY, Cassandra};
 use crate::people::outside;
-use crate::{Conversations, Cursor, Error, Page, PageRequest, People as _, Result, StoredDelivery, StoredMessage};
+use crate::{
+    Conversations, Cursor, Error, InboundPlace, Page, PageRequest, People as _, Result, StoredDelivery, StoredMessage,
+};
 
 #[async_trait]
 impl Conversations for Cassandra {
@@ -51,7 +53,13 @@ impl Conversations for Cassandra {
         };
         let met = outside(message, deliveries)
             .map(|address| self.met(address, &message.conversation_id, message.accepted_at()));
-        futures::try_join!(row, carried, listed, try_join_all(met))?;
+        let placed = async {
+            match InboundPlace::of(message) {
+                Some(place) => self.note_inbound(message.message_id, &place).await,
+                None => Ok(()),
+            }
+        };
+        futures::try_join!(row, carried, listed, placed, try_join_all(met))?;
         Ok(())
     }
 
@@ -215,6 +223,7 @@ struct NewMessage<'m> {
     content: &'m str,
     file_id: Option<&'m str>,
     media: Option<String>,
+    template: Option<String>,
     reply_to: Option<&'m str>,
     direction: MaybeUnset<&'static str>,
     connector: MaybeUnset<&'m str>,
@@ -237,14 +246,15 @@ impl<'m> NewMessage<'m> {
             recipient: message.recipient.as_ref().map(Address::to_string),
             content: &message.content,
             file_id: message.file_id.as_deref(),
-            media: message.media.as_ref().map(|media| serde_json::to_string(media).expect("two strings")),
+            media: from_json(message.media.as_ref()),
+            template: from_json(message.template.as_ref()),
             reply_to: message.reply_to.as_deref(),
             // Left out of what goes out, so that those rows cost no tombstones.
             direction: MaybeUnset::from_option(inbound.map(|_| INBOUND)),
             connector: MaybeUnset::from_option(inbound.map(|inbound| inbound.connector.as_str())),
             provider_id: MaybeUnset::from_option(inbound.map(|inbound| inbound.provider_id.as_str())),
             sender_name: MaybeUnset::from_option(inbound.and_then(|inbound| inbound.name.as_deref())),
-            files: MaybeUnset::from_option(files.map(|files| serde_json::to_string(files).expect("only strings"))),
+            files: MaybeUnset::from_option(from_json(files)),
         }
     }
 }
@@ -260,6 +270,7 @@ struct MessageRow {
     content: String,
     file_id: Option<String>,
     media: Option<String>,
+    template: Option<String>,
     reply_to: Option<String>,
     connector: Option<String>,
     provider_id: Option<String>,
@@ -274,7 +285,7 @@ impl MessageRow {
                 connector,
                 provider_id,
                 name: self.sender_name,
-                files: self.files.map(|files| columns::files(&files)).transpose()?.unwrap_or_default(),
+                files: json("files", self.files)?.unwrap_or_default(),
             }),
             _ => None,
         };
@@ -285,7 +296,8 @@ impl MessageRow {
             recipient: self.recipient.map(|recipient| address("recipient", &recipient)).transpose()?,
             content: self.content,
             file_id: self.file_id,
-            media: self.media.map(|media| columns::media(&media)).transpose()?,
+            media: json("media", self.media)?,
+            template: json("template", self.template)?,
             reply_to: self.reply_to,
             inbound,
         })

@@ -7,6 +7,7 @@ mod connect;
 mod conversations;
 mod dead_letters;
 mod idempotency;
+mod inbox;
 mod ledger;
 mod migrate;
 mod people;

@@ -22,7 +22,7 @@ pub(super) struct Migration {
 }
 
 /// The version that this program works with.
-pub(super) const LATEST: i32 = 4;
+pub(super) const LATEST: i32 = 5;
 
 pub(super) const VERSIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (
     part text, version int, applied_at timestamp,
@@ -135,6 +135,15 @@ pub(super) const MIGRATIONS: &[Migration] = &[
             "CREATE TABLE IF NOT EXISTS dead_letter_deeds (
             id uuid, at timestamp, entry uuid, done_by text, what text, detail text,
             PRIMARY KEY (id, at, entry)
+        )",
+        ],
+    },
+    Migration {
+        version: 5,
+        statements: &[
+            "ALTER TABLE messages ADD IF NOT EXISTS (template text)",
+            "CREATE TABLE IF NOT EXISTS inbound_places (
+            message_id uuid PRIMARY KEY, conversation_id text, sender text, connector text, provider_id text
         )",
         ],
     },

@@ -45,17 +45,21 @@ statements! {
     add_member: "INSERT INTO conversation_members (conversation_id, member) VALUES (?, ?)";
 
     put_message: "INSERT INTO messages
-        (conversation_id, bucket, created_at, message_id, sender, recipient, content, file_id, media, reply_to,
+        (conversation_id, bucket, created_at, message_id, sender, recipient, content, file_id, media, template, reply_to,
         direction, connector, provider_id, sender_name, files)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     /// Names only the columns that follow from the message: what is known about its states stays.
     put_delivery: "INSERT INTO deliveries
         (conversation_id, bucket, created_at, message_id, delivery_id, recipient, connector)
         VALUES (?, ?, ?, ?, ?, ?, ?)";
     put_bucket: "INSERT INTO conversation_buckets (conversation_id, bucket) VALUES (?, ?)";
 
+    note_inbound: "INSERT INTO inbound_places (message_id, conversation_id, sender, connector, provider_id)
+        VALUES (?, ?, ?, ?, ?)";
+    inbound: "SELECT conversation_id, sender, connector, provider_id FROM inbound_places WHERE message_id = ?";
+
     buckets: "SELECT bucket FROM conversation_buckets WHERE conversation_id = ? AND bucket <= ?";
-    messages: "SELECT message_id, sender, recipient, content, file_id, media, reply_to,
+    messages: "SELECT message_id, sender, recipient, content, file_id, media, template, reply_to,
         connector, provider_id, sender_name, files FROM messages
         WHERE conversation_id = ? AND bucket = ? AND (created_at, message_id) < (?, ?) LIMIT ?";
     /// For skipping: without the contents.

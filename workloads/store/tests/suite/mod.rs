@@ -11,8 +11,8 @@ use chat4all_message::{
     Media, MediaKind, MessageId, ProviderRef, Status,
 };
 use chat4all_store::{
-    Attempt, Claim, ClaimState, Cursor, HeldStatus, LedgerEntry, Outcome, PageRequest, Place, RequestKey, Store,
-    StoredDelivery, StoredMessage, WaitingDelivery,
+    Attempt, Claim, ClaimState, Cursor, HeldStatus, InboundPlace, LedgerEntry, Outcome, PageRequest, Place, RequestKey,
+    Store, StoredDelivery, StoredMessage, WaitingDelivery,
 };
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -57,6 +57,7 @@ macro_rules! for_each_behaviour {
             an_event_has_one_place_however_many_read_it_at_once
             a_mark_of_reading_finds_what_was_sent_before_it_and_what_is_sent_late
             an_overdue_delivery_is_taken_by_one_and_gone_when_it_has_ended
+            a_message_that_came_in_is_found_by_its_id
             of_twenty_concurrent_claims_exactly_one_wins
             a_claim_repeated_by_its_maker_is_still_its_own
             keys_of_different_users_are_apart
@@ -95,6 +96,7 @@ fn message(conversation: &ConversationId, at: Timestamp) -> AcceptedMessage {
         content: format!("olá, {message_id}"),
         file_id: None,
         media: None,
+        template: None,
         reply_to: None,
         inbound: None,
     }
@@ -166,6 +168,7 @@ pub async fn a_page_shows_the_newest_messages_first_with_all_that_was_accepted(s
         recipient: None,
         file_id: Some("file-7".into()),
         media: Some(Media::at(MediaKind::Image, "https://files.example/a.png").unwrap()),
+        template: serde_json::from_str(r#"{"name":"order_shipped","language":"pt_BR"}"#).unwrap(),
         reply_to: Some("wamid.7".into()),
         ..message(&conversation, at("2026-11-25T10:00:01Z"))
     };
@@ -427,6 +430,26 @@ pub async fn released_statuses_are_gone_and_others_stay(store: &dyn Store) {
     assert_eq!(store.held(&other).await.unwrap(), std::slice::from_ref(&status));
     store.hold(&one, &status).await.unwrap();
     assert_eq!(store.held(&one).await.unwrap(), [status], "what comes later is held again");
+}
+
+pub async fn a_message_that_came_in_is_found_by_its_id(store: &dyn Store) {
+    let id = MessageId::now();
+    assert_eq!(store.inbound(id).await.unwrap(), None);
+    let inbound = Inbound { connector: "main".into(), provider_id: "wamid.1".into(), name: None, files: Vec::new() };
+    let conversation = conversation();
+    let message = AcceptedMessage {
+        message_id: id,
+        sender: recipient(),
+        recipient: None,
+        inbound: Some(inbound),
+        ..message(&conversation, at("2026-11-25T10:00:00Z"))
+    };
+    for _ in 0..2 {
+        store.put_message(&message, &[]).await.unwrap();
+    }
+    let (connector, provider_id) = ("main".into(), "wamid.1".into());
+    let place = InboundPlace { conversation_id: conversation, sender: recipient(), connector, provider_id };
+    assert_eq!(store.inbound(id).await.unwrap(), Some(place));
 }
 
 pub async fn the_ledger_gives_back_every_kind_of_entry(store: &dyn Store) {

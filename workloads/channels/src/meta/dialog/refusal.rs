@@ -44,7 +44,12 @@ fn by_code(code: i64, subcode: Option<i64>) -> Row {
         // How the Graph API says that the object in the URL is not there (or not ours to see).
         (100, 33) => Kind::AccountNeedsAttention,
         (100, _) => Kind::Permanent(Cause::BadRequest),
-        (0 | 3 | 10 | 190 | 200..=299, _) => Kind::AccountDisconnected,
+        (190, _) | (200, 2018028) | (0 | 3 | 10 | 200..=299, 0) => Kind::AccountDisconnected,
+        // A subcode that the table does not list may be about this message or about the account. Taken
+        // for the account's, one message would stop it for ever; taken for the message's, an account
+        // without permission would fail them all. So it is tried three times and counts for the
+        // breaker: a message of its own gives way, and an account that refuses everything pauses.
+        (0 | 3 | 10 | 200..=299, _) => Kind::Unexplained,
         (368, _) => Kind::AccountSuspended,
         _ => return Row::Unlisted,
     })

@@ -71,5 +71,8 @@ fn attachment(media: &Media, messenger: bool) -> Attachment<'_> {
         MediaKind::Audio => "audio",
         MediaKind::Document => "file",
     };
-    Attachment { r#type, payload: Payload { url: &media.url, is_reusable: messenger.then_some(false) } }
+    Attachment {
+        r#type,
+        payload: Payload { url: media.url().unwrap_or_default(), is_reusable: messenger.then_some(false) },
+    }
 }

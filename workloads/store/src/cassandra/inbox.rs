@@ -1,0 +1,46 @@
+//! Places of messages that came in, as rows.
+
+use async_trait::async_trait;
+use chat4all_message::MessageId;
+use scylla::DeserializeRow;
+
+use super::Cassandra;
+use super::columns::{Unexpected, conversation_id};
+use crate::{Error, InboundPlace, Inbox, Result};
+
+#[async_trait]
+impl Inbox for Cassandra {
+    async fn inbound(&self, id: MessageId) -> Result<Option<InboundPlace>> {
+        let action = || format!("read the place of message {id}");
+        let row: Option<Row> = self.first_row(action, &self.statements.inbound, (id.as_uuid(),)).await?;
+        row.map(Row::place).transpose().map_err(|error| Error::new(action(), error))
+    }
+}
+
+impl Cassandra {
+    pub(super) async fn note_inbound(&self, id: MessageId, place: &InboundPlace) -> Result<()> {
+        let action = || format!("write the place of message {id}");
+        let (sender, conversation) = (place.sender.to_string(), place.conversation_id.as_str());
+        let values = (id.as_uuid(), conversation, sender, &place.connector, &place.provider_id);
+        self.execute(action, &self.statements.note_inbound, values).await.map(drop)
+    }
+}
+
+#[derive(DeserializeRow)]
+struct Row {
+    conversation_id: String,
+    sender: String,
+    connector: String,
+    provider_id: String,
+}
+
+impl Row {
+    fn place(self) -> std::result::Result<InboundPlace, Unexpected> {
+        Ok(InboundPlace {
+            conversation_id: conversation_id(self.conversation_id)?,
+            sender: self.sender.parse().map_err(|_| Unexpected::new("sender", &self.sender))?,
+            connector: self.connector,
+            provider_id: self.provider_id,
+        })
+    }
+}
