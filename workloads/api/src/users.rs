@@ -33,6 +33,8 @@ pub enum Role {
     User,
     /// A program of the company: reads every conversation and may send as any local user.
     Service,
+    /// Runs the hub: checks its ledger, has journals parsed again, works on dead letters.
+    Operator,
 }
 
 /// A user whose password was right, or whose token is valid.
@@ -57,7 +59,7 @@ pub enum Error {
     },
     /// It is no list of users. Carries no source: parsers quote the text, and hashes are secret.
     #[error(
-        "{} is not a list of users{}; each needs username, passwordHash (made by `chat4all hash-password`) and role (user or service)",
+        "{} is not a list of users{}; each needs username, passwordHash (made by `chat4all hash-password`) and role (user, service or operator)",
         path.display(),
         line.map(|line| format!(" (line {line})")).unwrap_or_default()
     )]
@@ -227,7 +229,7 @@ mod tests {
     #[rstest]
     #[case("ana: admin", "list of users (line 1)")]
     #[case("- {username: ana, role: user}", "passwordHash")]
-    #[case("- {username: ana, passwordHash: x, role: king}", "role (user or service)")]
+    #[case("- {username: ana, passwordHash: x, role: king}", "role (user, service or operator)")]
     #[case("- {username: ana, passwordHash: plain-text, role: user}", "passwordHash of ana")]
     #[case("- {username: ana, passwordHash: '$2b$12$abcdefghijklmnopqrstuv', role: user}", "passwordHash of ana")]
     #[case("- {username: 'whatsapp:+5562998765432', passwordHash: x, role: user}", "user 1 has a username")]

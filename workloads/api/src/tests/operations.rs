@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::Request;
 use chat4all_message::{
-    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryId, DeliveryRef, ProviderRef,
+    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryId, DeliveryRef, MessageId, ProviderRef,
 };
 use chat4all_store::{
     Claim, Conversations, Error, HeldStatus, IdempotencyKeys, Ledger, LedgerEntry, Page, PageRequest, RequestKey,
-    Result, Statuses, Store,
+    Result, Statuses, Store, StoredDelivery,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -173,6 +173,9 @@ impl Conversations for Away {
         away()
     }
     async fn put_message(&self, _: &AcceptedMessage, _: &[Delivery]) -> Result<()> {
+        away()
+    }
+    async fn deliveries(&self, _: &ConversationId, _: MessageId) -> Result<Option<Vec<StoredDelivery>>> {
         away()
     }
     async fn page(&self, _: &ConversationId, _: &PageRequest) -> Result<Page> {

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chat4all_message::{
-    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryId, DeliveryRef, ProviderRef,
+    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryId, DeliveryRef, MessageId, ProviderRef,
 };
 use chat4all_store::{
     Claim, Conversations, Error, HeldStatus, IdempotencyKeys, Ledger, LedgerEntry, Memory, Page, PageRequest,
-    RequestKey, Result, Statuses, Store,
+    RequestKey, Result, Statuses, Store, StoredDelivery,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -108,6 +108,14 @@ impl Conversations for Scripted {
 
     async fn put_message(&self, message: &AcceptedMessage, deliveries: &[Delivery]) -> Result<()> {
         self.around(self.memory.put_message(message, deliveries)).await
+    }
+
+    async fn deliveries(
+        &self,
+        conversation: &ConversationId,
+        message: MessageId,
+    ) -> Result<Option<Vec<StoredDelivery>>> {
+        self.around(self.memory.deliveries(conversation, message)).await
     }
 
     async fn page(&self, conversation: &ConversationId, request: &PageRequest) -> Result<Page> {
