@@ -12,7 +12,7 @@ use super::interval::Interval;
 use super::past::Past;
 use super::remainder::Remainder;
 use super::sample::{Offsets, PartitionOffsets, Pods, Sample};
-use super::statuses::StatusesPerMessage;
+use super::statuses::{MOST_PER_MESSAGE, StatusesPerMessage};
 use super::work::{Load, Work};
 
 /// Intervals are kept this long: what a step up is compared with.
@@ -140,9 +140,6 @@ impl Window {
         let statuses_per_message = self.statuses_per_message.known();
         let chosen = || self.intervals.iter().rev().skip(span.skip).take(span.take);
         let seconds: f64 = chosen().map(|interval| interval.seconds).sum();
-        let unexplained =
-            chosen().map(|interval| interval.statuses_arrived - statuses_per_message * interval.messages_done);
-        let unexplained = (unexplained.sum::<f64>() / seconds).max(0.0);
 
         let idle = matches!(self.latest.map(|latest| latest.pods), Some(Pods::Stable { busy }) if busy < IDLE);
         let lag = |topic: usize, partition: &PartitionOffsets| self.remainders[topic].lag(*at, partition, idle);
@@ -153,7 +150,8 @@ impl Window {
         });
         let messages: Vec<_> = messages.collect();
         let share = 1.0 / messages.len().max(1) as f64;
-        let arriving = statuses_per_message * messages.iter().map(|(_, arrival, _)| arrival).sum::<f64>() + unexplained;
+        let arriving =
+            statuses_per_message * messages.iter().map(|(_, arrival, _)| arrival).sum::<f64>() + self.unexplained();
         let waiting = statuses_per_message * messages.iter().map(|(.., lag)| lag).sum::<f64>() + statuses_waiting;
         let loads = messages.into_iter().map(|(partition, arrival, backlog)| Load {
             partition,
@@ -166,10 +164,22 @@ impl Window {
         Some(work)
     }
 
+    /// Status updates in a second that no finished message accounts for, over all intervals kept. Answers
+    /// come some looks after their message, and come while nothing is finished: what could be one is none
+    /// of these.
+    fn unexplained(&self) -> f64 {
+        let sum = |of: fn(&Interval) -> f64| self.intervals.iter().map(of).sum::<f64>();
+        let seconds = sum(|interval| interval.seconds);
+        if seconds < SPAN_SECONDS {
+            return 0.0;
+        }
+        let most = MOST_PER_MESSAGE * sum(|interval| interval.messages_done);
+        ((sum(|interval| interval.statuses_arrived) - most) / seconds).max(0.0)
+    }
+
     /// The intervals that tell the present rate of arrival.
     fn span(&self) -> Option<Span> {
-        let statuses_per_message = self.statuses_per_message.known();
-        let unit = 1.0 + statuses_per_message;
+        let unit = 1.0 + self.statuses_per_message.known();
         let mut seconds = 0.0;
         let recent = self.intervals.iter().rev().take_while(|interval| {
             let within = seconds < SPAN_SECONDS;
@@ -177,8 +187,7 @@ impl Window {
             within
         });
         let rates = recent.map(|interval| {
-            let unexplained = interval.statuses_arrived - statuses_per_message * interval.messages_done;
-            let records = interval.all_messages_arrived() * unit + unexplained.max(0.0);
+            let records = interval.all_messages_arrived() * unit;
             Rate { per_second: records / interval.seconds, seconds: interval.seconds }
         });
         let rates: Vec<_> = rates.collect();

@@ -113,7 +113,7 @@ pub(crate) struct Users {
     accounts: HashMap<String, Account>,
     /// What is checked for a name that nobody has, so that its answer takes as long.
     decoy: Option<Arc<PasswordHash>>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Users {
@@ -163,7 +163,7 @@ impl Users {
         }
         // Each check fills a core and 19 MiB: more at once would only starve the messages.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(Self { accounts, decoy, turns: Semaphore::new(cores) })
+        Ok(Self { accounts, decoy, turns: Arc::new(Semaphore::new(cores)) })
     }
 
     /// The user of this name.
@@ -175,10 +175,13 @@ impl Users {
     pub(crate) async fn verify(&self, username: &str, password: String) -> Result<Option<User>, Busy> {
         let account = self.accounts.get(username);
         let Some(hash) = account.map(|a| &a.hash).or(self.decoy.as_ref()).cloned() else { return Ok(None) };
-        let turn = timeout(PATIENCE, self.turns.acquire()).await.map_err(|_elapsed| Busy)?;
-        let checking = move || Argon2::default().verify_password(password.as_bytes(), &*hash).is_ok();
+        let turn = timeout(PATIENCE, self.turns.clone().acquire_owned()).await.map_err(|_elapsed| Busy)?;
+        // The turn lasts as long as the check, which goes on when the client no longer waits for it.
+        let checking = move || {
+            let _turn = turn;
+            Argon2::default().verify_password(password.as_bytes(), &*hash).is_ok()
+        };
         let right = tokio::task::spawn_blocking(checking).await.unwrap_or(false);
-        drop(turn);
         Ok(account.filter(|_| right).map(|account| account.user.clone()))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::routers::{POLL, Routers};
+use super::routers::{PARTITIONS, POLL, Routers};
 use crate::scaling::{Cause, Committed, Hold, Learned, Limit, Pods, Sample, Verdict, Window, decide};
 
 /// Scaled by a verdict.
@@ -243,4 +243,27 @@ fn what_was_learned_is_kept_and_nonsense_is_not() {
     assert_eq!(learned(Some(150.0), 2.5), kept);
     assert_eq!(learned(Some(f64::NAN), f64::INFINITY), Learned::default());
     assert_eq!(learned(Some(-1.0), -3.0), Learned::default());
+}
+
+#[test]
+fn answers_that_come_some_looks_after_their_message_are_no_arrivals_of_their_own() {
+    let mut routers = Routers::known(1, 500);
+    let learned = Learned { capacity: Some(500.0), statuses_per_message: 4.0 };
+    routers.window = Window::starting_with(learned);
+    // A router that gets little time finishes in bursts, and the answers to a burst arrive in the next two looks.
+    for look in 0..60 {
+        let (finished, answers) = [(100, 0), (0, 200), (0, 200), (0, 0)][look % 4];
+        for (message, status) in routers.offsets.messages.iter_mut().zip(&mut routers.offsets.statuses) {
+            message.high += 25;
+            message.committed = Committed::At(message.position() + finished);
+            status.high += answers;
+            status.committed = Committed::At(status.high);
+        }
+        let arrival = routers.look(Pods::Stable { busy: 1.0 }).measures.arrival;
+        let sent = (25 * 5 * PARTITIONS) as f64 / POLL as f64;
+        if look > 2 {
+            let arrival = arrival.expect("it was looked at often enough");
+            assert!((arrival / sent - 1.0).abs() < 0.2, "look {look}: {arrival} a second instead of {sent}");
+        }
+    }
 }
