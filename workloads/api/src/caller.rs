@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 
 use crate::Api;
 use crate::problem::{Kind, Problem};
-use crate::users::User;
+use crate::users::{Role, User};
 
 /// The user of a valid token. A user who was removed from `users.yaml` is refused at once.
 pub(crate) struct Caller(pub(crate) User);
@@ -30,5 +30,21 @@ impl FromRequestParts<Arc<Api>> for Caller {
         let user = username.and_then(|name| api.users.named(&name).cloned());
         user.map(Caller)
             .ok_or_else(|| refused("the token is not valid or has expired; get another from POST /auth/token"))
+    }
+}
+
+/// A caller who may work with what went wrong: dead letters, the ledger check, the journal.
+pub(crate) struct Operator(pub(crate) User);
+
+impl FromRequestParts<Arc<Api>> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        let Caller(user) = Caller::from_request_parts(parts, api).await?;
+        if user.role != Role::Operator {
+            let detail = format!("{} has not the role operator; give it to this user in users.yaml", user.address);
+            return Err(Problem::new(Kind::NotAnOperator, detail));
+        }
+        Ok(Self(user))
     }
 }

@@ -192,7 +192,8 @@ fn decode(text: &str) -> Result<Cursor, Problem> {
     Ok(Cursor { message_id })
 }
 
-fn shown(at: Timestamp) -> String {
+/// As clients see instants.
+pub(crate) fn shown(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
@@ -215,6 +216,11 @@ impl Message {
 
 impl Delivery {
     fn of(stored: StoredDelivery, accepted_at: Timestamp) -> Self {
+        // A failure that a replay answered is history.
+        let stored = match (stored.times.failed_at, stored.times.standing_failure()) {
+            (Some(_), None) => StoredDelivery { code: None, reason: None, dead_lettered_at: None, ..stored },
+            _ => stored,
+        };
         Self {
             delivery_id: stored.delivery_id.as_uuid(),
             recipient_id: stored.recipient.to_string(),
@@ -224,7 +230,7 @@ impl Delivery {
             sent_at: stored.times.sent_at.map(shown),
             delivered_at: stored.times.delivered_at.map(shown),
             read_at: stored.times.read_at.map(shown),
-            failed_at: stored.times.failed_at.map(shown),
+            failed_at: stored.times.standing_failure().map(shown),
             dead_lettered_at: stored.dead_lettered_at.map(shown),
             code: stored.code,
             reason: stored.reason,

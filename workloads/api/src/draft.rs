@@ -3,15 +3,13 @@
 use std::collections::BTreeSet;
 
 use chat4all_channels::{Load, capabilities};
+use chat4all_message::envelope::LONGEST_CONTENT;
 use chat4all_message::names::connector_for;
 use chat4all_message::{AcceptedMessage, Address, Channel, Connector, ConversationId, Media, MessageId};
 
 use crate::fields::Fields;
 use crate::problem::{Kind, Problem};
 use crate::users::{Role, User};
-
-/// In bytes of UTF-8; what the earlier system took.
-pub(crate) const LONGEST_CONTENT: usize = 10_240;
 
 /// A message that has no id yet.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -42,6 +42,34 @@ impl Fields {
             Some(other) => Err(Problem::field(field, format!("{field} must be an object, not {}", name(&other)))),
         }
     }
+
+    /// A whole number that may be missing or null.
+    pub(crate) fn optional_number(&mut self, field: &'static str) -> Result<Option<u64>, Problem> {
+        match self.0.remove(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                let wrong = || Problem::field(field, format!("{field} must be a whole number, not {value}"));
+                value.as_u64().ok_or_else(wrong).map(Some)
+            }
+        }
+    }
+
+    /// Yes or no; no where it is missing or null.
+    pub(crate) fn flag(&mut self, field: &'static str) -> Result<bool, Problem> {
+        match self.0.remove(field) {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(flag)) => Ok(flag),
+            Some(other) => Err(Problem::field(field, format!("{field} must be true or false, not {}", name(&other)))),
+        }
+    }
+
+    /// Refuses what nobody asked for, for requests in which a slip of the pen would do too much.
+    pub(crate) fn nothing_else(self, field: &'static str, known: &str) -> Result<(), Problem> {
+        match self.0.keys().next() {
+            None => Ok(()),
+            Some(other) => Err(Problem::field(field, format!("there is no {other}; known are {known}"))),
+        }
+    }
 }
 
 fn name(value: &Value) -> &'static str {

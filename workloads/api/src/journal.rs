@@ -10,7 +10,18 @@ use chat4all_kafka::{Placed, ProduceError, Producer};
 #[async_trait]
 pub trait Journal: Send + Sync {
     /// Appends a record; returns once all replicas have it, or with an error after about 11 s.
-    async fn append(&self, topic: &str, key: &[u8], value: &[u8]) -> Result<Placed, ProduceError>;
+    async fn append(&self, topic: &str, key: &[u8], value: &[u8]) -> Result<Placed, ProduceError> {
+        self.append_with(topic, key, value, &[]).await
+    }
+
+    /// Appends a record with headers.
+    async fn append_with(
+        &self,
+        topic: &str,
+        key: &[u8],
+        value: &[u8],
+        headers: &[(&str, &[u8])],
+    ) -> Result<Placed, ProduceError>;
 
     /// Whether Kafka answers within this time.
     async fn reachable(&self, within: Duration) -> bool;
@@ -24,8 +35,14 @@ pub trait Journal: Send + Sync {
 
 #[async_trait]
 impl Journal for Producer {
-    async fn append(&self, topic: &str, key: &[u8], value: &[u8]) -> Result<Placed, ProduceError> {
-        self.send(topic, key, value, &[]).await
+    async fn append_with(
+        &self,
+        topic: &str,
+        key: &[u8],
+        value: &[u8],
+        headers: &[(&str, &[u8])],
+    ) -> Result<Placed, ProduceError> {
+        self.send(topic, key, value, headers).await
     }
 
     async fn reachable(&self, within: Duration) -> bool {

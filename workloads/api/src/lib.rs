@@ -8,6 +8,7 @@ mod body;
 mod caller;
 mod channels;
 mod conversation;
+mod dead_letters;
 mod draft;
 mod fields;
 mod health;

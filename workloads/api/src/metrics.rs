@@ -78,7 +78,7 @@ impl Metrics {
             metrics.forged.clone(),
         );
         // Shown from the start as 0, so that the first failure is an increase that an alert sees.
-        for topic in ["messages", "inbound"] {
+        for topic in ["messages", "inbound", "replays"] {
             drop(metrics.produce_failures.get_or_create(&TopicLabels { topic }));
         }
         metrics

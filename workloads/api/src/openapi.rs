@@ -4,12 +4,14 @@ use axum::Json;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use crate::dead_letters::{discard, list, replay, show, sweep};
 use crate::{channels, conversation, login, send};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Chat4All", description = "Messages to customers over the channels they use."),
-    paths(login::token, send::message, conversation::messages, channels::channels),
+    paths(login::token, send::message, conversation::messages, channels::channels, list::letters, show::letter,
+        replay::replay, sweep::sweep, discard::discard),
     modifiers(&Bearer)
 )]
 struct Description;

@@ -15,6 +15,9 @@ pub(crate) enum Kind {
     Unauthorized,
     NotTheSender,
     NotAMember,
+    NotAnOperator,
+    LetterNotFound,
+    LetterClosed,
     ConversationNotFound,
     ConnectorNotFound,
     RouteNotFound,
@@ -39,6 +42,11 @@ impl Kind {
             Kind::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "A valid bearer token is needed"),
             Kind::NotTheSender => (StatusCode::FORBIDDEN, "not-the-sender", "The sender is somebody else"),
             Kind::NotAMember => (StatusCode::FORBIDDEN, "not-a-member", "The conversation is not yours"),
+            Kind::NotAnOperator => (StatusCode::FORBIDDEN, "not-an-operator", "Only operators may do this"),
+            Kind::LetterNotFound => (StatusCode::NOT_FOUND, "letter-not-found", "There is no such dead letter"),
+            Kind::LetterClosed => {
+                (StatusCode::CONFLICT, "letter-closed", "The dead letter was replayed or discarded already")
+            }
             Kind::ConversationNotFound => {
                 (StatusCode::NOT_FOUND, "conversation-not-found", "There is no such conversation")
             }
@@ -91,6 +99,11 @@ impl Problem {
     /// Something that this service needs is away; worth another try in so many seconds.
     pub(crate) fn unavailable(retry_after: u64, detail: impl Into<String>) -> Self {
         Self { retry_after: Some(retry_after), ..Self::new(Kind::Unavailable, detail) }
+    }
+
+    /// What is wrong, and the remedy.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// Names when to come again.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::problem::{Kind, Problem};
-use crate::{Api, Error, channels, conversation, health, login, metrics, openapi, send, webhooks};
+use crate::{Api, Error, channels, conversation, dead_letters, health, login, metrics, openapi, send, webhooks};
 
 /// All routes.
 pub fn app(api: Arc<Api>) -> Router {
@@ -25,6 +25,11 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/v1/messages", post(send::message))
         .route("/v1/channels", get(channels::channels))
         .route("/v1/conversations/{id}/messages", get(conversation::messages))
+        .route("/v1/dead-letters", get(dead_letters::list::letters))
+        .route("/v1/dead-letters/replay", post(dead_letters::sweep::sweep))
+        .route("/v1/dead-letters/{id}", get(dead_letters::show::letter))
+        .route("/v1/dead-letters/{id}/replay", post(dead_letters::replay::replay))
+        .route("/v1/dead-letters/{id}/discard", post(dead_letters::discard::discard))
         .route("/webhooks/{connector}", get(webhooks::handshake).post(webhooks::take))
         .route("/health", get(health::health))
         .route("/livez", get(health::livez))

@@ -50,6 +50,7 @@ pub(crate) struct Record {
     pub(crate) topic: String,
     pub(crate) key: String,
     pub(crate) value: Vec<u8>,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 /// A Kafka for tests.
@@ -87,7 +88,13 @@ impl FakeKafka {
 
 #[async_trait]
 impl Journal for FakeKafka {
-    async fn append(&self, topic: &str, key: &[u8], value: &[u8]) -> Result<Placed, ProduceError> {
+    async fn append_with(
+        &self,
+        topic: &str,
+        key: &[u8],
+        value: &[u8],
+        headers: &[(&str, &[u8])],
+    ) -> Result<Placed, ProduceError> {
         let mood = *self.mood.borrow();
         let source = |code| KafkaError::MessageProduction(code);
         if mood == Mood::Refuses {
@@ -99,7 +106,9 @@ impl Journal for FakeKafka {
         }
         let key = String::from_utf8(key.to_vec()).unwrap();
         let mut records = self.records.lock().unwrap();
-        records.push(Record { topic: topic.into(), key, value: value.into() });
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), text(value))).collect();
+        records.push(Record { topic: topic.into(), key, value: value.into(), headers });
         if mood == Mood::Forgets {
             return Err(ProduceError::Unknown {
                 topic: topic.into(),
@@ -198,14 +207,14 @@ impl World {
     }
 }
 
-/// An API on this journal and this store, with the users ana, bob (users) and crm (service), whose
-/// passwords are their names, and the WhatsApp connector `main`.
+/// An API on this journal and this store, with the users ana, bob (users), crm (service) and ops
+/// (operator), whose passwords are their names, and the WhatsApp connector `main`.
 pub(crate) fn open(journal: Arc<dyn Journal>, store: Arc<dyn Store>) -> (Arc<Api>, Config, TempDir) {
     let files = tempfile::tempdir().unwrap();
     let user = |name: &str, role: &str| {
         format!("- username: {name}\n  passwordHash: \"{}\"\n  role: {role}\n", cheap_hash(name))
     };
-    let users = user("ana", "user") + &user("bob", "user") + &user("crm", "service");
+    let users = user("ana", "user") + &user("bob", "user") + &user("crm", "service") + &user("ops", "operator");
     std::fs::write(files.path().join("users.yaml"), users).unwrap();
     std::fs::write(files.path().join("jwt-key"), "0123456789abcdef0123456789abcdef\n").unwrap();
     let secrets = files.path().join("webhooks/main");

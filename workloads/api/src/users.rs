@@ -33,7 +33,8 @@ pub enum Role {
     User,
     /// A program of the company: reads every conversation and may send as any local user.
     Service,
-    /// Runs the hub: checks its ledger, has journals parsed again, works on dead letters.
+    /// Keeps this deployment running: works with dead letters, asks for the ledger check and for the journal.
+    /// In conversations it is a user like others.
     Operator,
 }
 
@@ -227,6 +228,8 @@ mod tests {
         assert_ne!(hash, hash_password("s3cret"), "every hash has its own salt");
         let users = parse(&format!("- {{username: ops, passwordHash: \"{hash}\", role: service}}")).unwrap();
         assert_eq!(users.verify("ops", "s3cret".to_owned()).await.unwrap().unwrap().role, Role::Service);
+        let users = parse(&format!("- {{username: ops, passwordHash: \"{hash}\", role: operator}}")).unwrap();
+        assert_eq!(users.named("ops").unwrap().role, Role::Operator);
     }
 
     #[rstest]

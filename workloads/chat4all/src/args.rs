@@ -40,6 +40,9 @@ pub enum Command {
     Simulator(Simulator),
     /// Everything in one process, for trying; keeps nothing.
     Dev(Dev),
+    /// Work with what a running hub gave up: list, show, replay, discard.
+    #[command(subcommand)]
+    Dlq(crate::client::dlq::Dlq),
     /// Ask a running hub what became of every accepted message, by id.
     Ledger(crate::client::ledger::Ledger),
     /// Work with a running hub's journals of webhooks.
@@ -52,7 +55,7 @@ pub enum Command {
 impl Command {
     /// Whether somebody waits for it at a terminal, to whom errors are told as text.
     pub fn is_for_people(&self) -> bool {
-        matches!(self, Command::Ledger(_) | Command::Journal(_) | Command::HashPassword)
+        matches!(self, Command::Dlq(_) | Command::Ledger(_) | Command::Journal(_) | Command::HashPassword)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat4all_channels::{Answer, Cause, Kind, Outgoing, Unsendable};
+use chat4all_dead_letters::Desk;
 use chat4all_kafka::{DeadLetter, Ended, Handler, Lease, Producer, Record, persevere};
 use chat4all_message::{Delivery, DeliveryEvent, Effort, StatusUpdate, Subject};
 use chat4all_store::{Attempt, Ledger, LedgerEntry, Outcome};
@@ -29,6 +30,7 @@ pub(crate) struct Deliverer {
     pub(crate) account: Arc<Account>,
     pub(crate) producer: Producer,
     pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) desk: Desk,
     pub(crate) metrics: ConnectorMetrics,
     pub(crate) moved: Moved,
     pub(crate) gone: Gone,
@@ -53,13 +55,19 @@ impl Deliverer {
         // In a row, for this recipient: kept in memory, since a lost count only means a shorter pause.
         let mut recipient_refusals = 0;
         loop {
-            match step::next(entry.as_ref(), self.config.on_unknown_outcome, self.config.retry.max_attempts) {
+            let replays = record.replays().max(entry.as_ref().map_or(0, |entry| entry.replays));
+            match step::next(
+                entry.as_ref(),
+                record.replays(),
+                self.config.on_unknown_outcome,
+                self.config.retry.max_attempts,
+            ) {
                 Step::Call { at, effort } => {
                     if entry.as_ref().is_some_and(|e| effort.unknown_outcomes > e.effort.unknown_outcomes) {
                         self.count_unknown();
                     }
                     lease.unless_ending(sleep_until(at)).await?;
-                    let (after, refused) = self.attempt(delivery, effort, recipient_refusals, lease).await?;
+                    let (after, refused) = self.attempt(delivery, replays, effort, recipient_refusals, lease).await?;
                     recipient_refusals = if refused { recipient_refusals + 1 } else { 0 };
                     entry = Some(after);
                 }
@@ -70,7 +78,7 @@ impl Deliverer {
                         reason: "the provider was called and nobody knows its answer; it may have taken the message"
                             .into(),
                     };
-                    entry = Some(self.write_down(delivery, effort, outcome).await);
+                    entry = Some(self.write_down(delivery, replays, effort, outcome).await);
                 }
                 Step::TellSent { at, provider_id, effort } => {
                     let event = DeliveryEvent::Sent { provider_id, effort: Some(effort) };
@@ -90,6 +98,7 @@ impl Deliverer {
     async fn attempt(
         &self,
         delivery: &Delivery,
+        replays: u32,
         before: Effort,
         recipient_refusals: u32,
         lease: &Lease,
@@ -102,12 +111,13 @@ impl Deliverer {
         // Made when its turn has come: a signature holds the time.
         let request = match self.request(&addressed) {
             Ok(request) => request,
-            Err(outcome) => return Ok((self.write_down(delivery, before, outcome).await, false)),
+            Err(outcome) => return Ok((self.write_down(delivery, replays, before, outcome).await, false)),
         };
 
         let begun = LedgerEntry {
             effort: Effort { attempts: before.attempts + 1, ..before },
             attempt: Attempt::Attempting { since: Timestamp::now() },
+            replays,
         };
         lease.persist("write an attempt into the ledger", || self.ledger.record(id, &begun)).await?;
 
@@ -131,13 +141,13 @@ impl Deliverer {
         if effort.unknown_outcomes > before.unknown_outcomes {
             self.count_unknown();
         }
-        Ok((self.write_down(delivery, effort, outcome).await, recipient_throttled))
+        Ok((self.write_down(delivery, replays, effort, outcome).await, recipient_throttled))
     }
 
     /// Writes an outcome into the ledger, also while the lease is ending: once lost, the outcome
     /// would be unknown for ever.
-    async fn write_down(&self, delivery: &Delivery, effort: Effort, outcome: Outcome) -> LedgerEntry {
-        let entry = LedgerEntry { effort, attempt: Attempt::Ended { at: Timestamp::now(), outcome } };
+    async fn write_down(&self, delivery: &Delivery, replays: u32, effort: Effort, outcome: Outcome) -> LedgerEntry {
+        let entry = LedgerEntry { effort, attempt: Attempt::Ended { at: Timestamp::now(), outcome }, replays };
         let id = delivery.reference.delivery_id;
         persevere("write an outcome into the ledger", || self.ledger.record(id, &entry)).await;
         entry
@@ -164,7 +174,7 @@ impl Deliverer {
         lease: &Lease,
     ) -> Result<(), Ended> {
         let letter = DeadLetter { group: &self.group, reason: code, message: reason, attempts };
-        letter.put(&self.producer, &self.config.topics.dead_letters(), record, lease).await
+        self.desk.give_up(&letter, record, lease).await
     }
 
     fn count_call(&self, answer: &Answer) {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use chat4all_channels::{Channel, WebhookEvent};
+use chat4all_dead_letters::Desk;
 use chat4all_kafka::{DeadLetter, Ended, Handler, Lease, Producer, Record};
 use chat4all_message::{StatusUpdate, Topics, WebhookRecord};
 use futures::future::try_join_all;
@@ -18,6 +19,7 @@ pub(crate) struct Journal {
     pub(crate) topics: Topics,
     pub(crate) channel: Arc<dyn Channel>,
     pub(crate) producer: Producer,
+    pub(crate) desk: Desk,
     pub(crate) metrics: ConnectorMetrics,
 }
 
@@ -29,7 +31,7 @@ impl Handler for Journal {
                 let message = format!("the record cannot be read: {error}");
                 let letter =
                     DeadLetter { group: &self.group, reason: "chat4all:unreadable", message: &message, attempts: 0 };
-                letter.put(&self.producer, &self.topics.dead_letters(), &record, &lease).await
+                self.desk.give_up(&letter, &record, &lease).await
             }
         }
     }

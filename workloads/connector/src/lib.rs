@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat4all_channels::Channel;
+use chat4all_dead_letters::Desk;
 use chat4all_kafka::{Consumer, ConsumerMetrics, Gate, KafkaConfig, Limits, Producer, Pulse, Settings, gate, together};
 use chat4all_message::Topics;
 use chat4all_store::Ledger;
@@ -82,12 +83,14 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// A connector that joins its groups when it is run.
+    /// A connector that joins its groups when it is run. What it gives up goes over `desk`.
+    #[expect(clippy::too_many_arguments, reason = "each is another part of the world")]
     pub fn new(
         config: Config,
         channel: Arc<dyn Channel>,
         kafka: &KafkaConfig,
         producer: Producer,
+        desk: Desk,
         ledger: Arc<dyn Ledger>,
         consumer_metrics: ConsumerMetrics,
         metrics: ConnectorMetrics,
@@ -111,6 +114,7 @@ impl Connector {
             topics: config.topics.clone(),
             channel: channel.clone(),
             producer: producer.clone(),
+            desk: desk.clone(),
             metrics: metrics.clone(),
             connector: config.name.clone(),
         };
@@ -119,6 +123,7 @@ impl Connector {
             provider: Provider::new(channel, config.request_timeout).map_err(Error::Http)?,
             account: account.clone(),
             producer,
+            desk,
             ledger,
             metrics,
             config,

@@ -20,9 +20,10 @@ pub(crate) enum Step {
 }
 
 /// The next step for this entry. A call without an answer counts as an attempt: else a delivery over
-/// which the process dies would be sent again with every restart.
-pub(crate) fn next(entry: Option<&LedgerEntry>, on_unknown: OnUnknownOutcome, max_attempts: u32) -> Step {
-    let Some(LedgerEntry { effort, attempt }) = entry.cloned() else {
+/// which the process dies would be sent again with every restart. What was given up is tried anew by a record
+/// with more replays than the entry knows, once for each replay: handled again, the entry knows it.
+pub(crate) fn next(entry: Option<&LedgerEntry>, replays: u32, on_unknown: OnUnknownOutcome, max_attempts: u32) -> Step {
+    let Some(LedgerEntry { effort, attempt, replays: known }) = entry.cloned() else {
         return Step::Call { at: Timestamp::MIN, effort: Effort::default() };
     };
     match attempt {
@@ -35,6 +36,10 @@ pub(crate) fn next(entry: Option<&LedgerEntry>, on_unknown: OnUnknownOutcome, ma
         }
         Attempt::Ended { at, outcome } => match outcome {
             Outcome::Sent { provider_id } => Step::TellSent { at, provider_id, effort },
+            Outcome::Failed { .. } if replays > known => {
+                // Attempts begin at zero; a call whose answer never came may still have reached somebody.
+                Step::Call { at: Timestamp::MIN, effort: Effort { attempts: 0, ..effort } }
+            }
             Outcome::Failed { code, reason } => Step::TellFailed { at, code, reason, effort },
             Outcome::Retry { not_before, .. } => Step::Call { at: not_before, effort },
         },
@@ -46,13 +51,13 @@ mod tests {
     use super::*;
 
     fn next(entry: Option<&LedgerEntry>, on_unknown: OnUnknownOutcome) -> Step {
-        super::next(entry, on_unknown, 2)
+        super::next(entry, 0, on_unknown, 2)
     }
 
     const ONE: Effort = Effort { attempts: 1, unknown_outcomes: 0 };
 
     fn entry(attempt: Attempt) -> Option<LedgerEntry> {
-        Some(LedgerEntry { effort: ONE, attempt })
+        Some(LedgerEntry { effort: ONE, attempt, replays: 0 })
     }
 
     fn ended(outcome: Outcome) -> Option<LedgerEntry> {
@@ -83,7 +88,7 @@ mod tests {
     #[test]
     fn the_last_attempt_without_an_outcome_is_not_followed_by_another() {
         let effort = Effort { attempts: 2, unknown_outcomes: 1 };
-        let begun = LedgerEntry { effort, attempt: Attempt::Attempting { since: Timestamp::UNIX_EPOCH } };
+        let begun = LedgerEntry { effort, attempt: Attempt::Attempting { since: Timestamp::UNIX_EPOCH }, replays: 0 };
         let effort = Effort { attempts: 2, unknown_outcomes: 2 };
         assert_eq!(next(Some(&begun), OnUnknownOutcome::Resend), Step::HoldBack { effort });
     }
@@ -93,5 +98,23 @@ mod tests {
         let at = Timestamp::from_second(60).unwrap();
         let retry = ended(Outcome::Retry { not_before: at, code: "2".into(), reason: "away".into() });
         assert_eq!(next(retry.as_ref(), OnUnknownOutcome::Hold), Step::Call { at, effort: ONE });
+    }
+
+    #[test]
+    fn a_replay_tries_what_failed_anew_and_once() {
+        let failed = || Outcome::Failed { code: "100".into(), reason: "bad".into() };
+        let effort = Effort { attempts: 2, unknown_outcomes: 1 };
+        let entry = |outcome, replays| LedgerEntry {
+            effort,
+            attempt: Attempt::Ended { at: Timestamp::UNIX_EPOCH, outcome },
+            replays,
+        };
+        let next = |entry, replays| super::next(Some(&entry), replays, OnUnknownOutcome::Resend, 2);
+        let anew = Effort { attempts: 0, unknown_outcomes: 1 };
+        assert_eq!(next(entry(failed(), 0), 1), Step::Call { at: Timestamp::MIN, effort: anew });
+        assert!(matches!(next(entry(failed(), 1), 1), Step::TellFailed { .. }), "the replay itself, handled again");
+        assert!(matches!(next(entry(failed(), 1), 0), Step::TellFailed { .. }), "the record before it, handled late");
+        let sent = Outcome::Sent { provider_id: None };
+        assert!(matches!(next(entry(sent, 0), 1), Step::TellSent { .. }), "what was sent is not sent again");
     }
 }

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chat4all_connector::{BreakerPolicy, OnUnknownOutcome, RetryPolicy};
+use chat4all_dead_letters::Edit;
 use chat4all_kafka::Pulse;
-use chat4all_message::{Correlation, Delivery, DeliveryEvent, Effort, StatusUpdate, WebhookRecord};
-use chat4all_store::{Attempt, Outcome};
+use chat4all_message::{Correlation, Delivery, DeliveryEvent, Effort, LetterId, StatusUpdate, WebhookRecord};
+use chat4all_store::{Attempt, Closing, DeadLetters as _, LetterFilter, LetterState, Outcome};
 use futures::future::join_all;
 use jiff::Timestamp;
 use rstest::rstest;
@@ -516,6 +517,88 @@ async fn unreadable_records_go_to_the_dead_letter_queue_and_what_is_behind_them_
             assert_eq!(letter.headers["chat4all-reason"], "chat4all:unreadable");
         }
         assert_eq!(place.provider.taken().await.len(), 1);
+    })
+    .await;
+}
+
+/// Puts the record of the only open letter back, as the API does.
+async fn replay(place: &Place<'_>) {
+    let open = LetterFilter { state: Some(LetterState::Open), ..LetterFilter::default() };
+    let page = place.memory.letters(&open, None, 10).await.unwrap();
+    let [stored] = &page.letters[..] else { panic!("one open letter expected: {:?}", page.letters) };
+    let (stored, body) = place.memory.letter(stored.letter.id).await.unwrap().unwrap();
+    let connectors = [format!("{MAIN}=whatsapp").parse().unwrap()];
+    let topics = &place.cluster.topics;
+    let back = chat4all_dead_letters::replay(&stored.letter, &body, &Edit::default(), topics, &connectors).unwrap();
+    let count = back.replays.to_string();
+    let headers = [("chat4all-replays", count.as_bytes())];
+    place.cluster.producer.send(&back.topic, &back.key, &back.value, &headers).await.unwrap();
+    let closing = Closing { state: LetterState::Replayed, at: Timestamp::now(), by: "ops".into() };
+    assert!(place.memory.close_letter(stored.letter.cursor(), &closing).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn a_replayed_delivery_is_tried_anew_and_sent_once_however_often_it_is_handled() {
+    with_place(Policies::default(), async |place| {
+        place.provider.misbehave(json!({"status": 503, "code": 131016})).await;
+        let delivery = delivery(1, "olá");
+        place.order(&delivery).await;
+        let connector = place.start();
+        place.drained().await;
+        let all = LetterFilter::default();
+        // Fails again: another letter, which knows of the replay.
+        replay(place).await;
+        place.drained().await;
+        let letters = place.memory.letters(&all, None, 10).await.unwrap().letters;
+        let counts: Vec<(u32, u32)> = letters.iter().map(|l| (l.letter.replays, l.letter.attempts)).collect();
+        assert_eq!(counts, [(1, 3), (0, 3)], "each with its own attempts, newest first");
+
+        place.provider.be_well().await;
+        replay(place).await;
+        place.drained().await;
+        connector.stop().await;
+        assert_eq!(place.provider.taken().await.len(), 1);
+        assert_eq!(place.provider.calls().await.len(), 7);
+        assert_eq!(place.entry(&delivery).await.replays, 2);
+        let told = place.told(&delivery).await;
+        assert_eq!(told.len(), 3);
+        assert!(matches!(told[2], DeliveryEvent::Sent { .. }), "{told:?}");
+
+        // All three records once more, as after a crash that came before any commit.
+        place.cluster.rewind(&place.group(), &place.outbound()).await;
+        let connector = place.start();
+        place.drained().await;
+        connector.stop().await;
+        assert_eq!(place.provider.calls().await.len(), 7, "nothing is sent again");
+        assert!(place.told(&delivery).await[3..].iter().all(|event| matches!(event, DeliveryEvent::Sent { .. })));
+        assert_eq!(place.memory.letters(&all, None, 10).await.unwrap().letters.len(), 2);
+        assert_eq!(place.cluster.dead_letters().await.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn a_record_given_up_again_is_one_letter_and_one_record_of_the_queue() {
+    with_place(Policies::default(), async |place| {
+        place.cluster.put_bytes(&place.outbound(), "k", b"{ not json").await;
+        let placed = place.order(&delivery(2, "")).await;
+        for _ in 0..2 {
+            let connector = place.start();
+            place.drained().await;
+            connector.stop().await;
+            place.cluster.rewind(&place.group(), &place.outbound()).await;
+        }
+        assert_eq!(place.cluster.dead_letters().await.len(), 2);
+        let letters = place.memory.letters(&LetterFilter::default(), None, 10).await.unwrap().letters;
+        assert_eq!(letters.len(), 2);
+        let id = LetterId::of(&place.outbound(), placed.partition, placed.offset);
+        let (stored, body) = place.memory.letter(id).await.unwrap().unwrap();
+        assert_eq!(stored.letter.about.recipient.unwrap().to_string().as_bytes(), body.key);
+        let poison = letters.iter().find(|l| l.letter.reason == "chat4all:unreadable").unwrap();
+        assert_eq!(poison.letter.about.connector.as_deref(), Some(MAIN));
+        assert_eq!(place.memory.letter(poison.letter.id).await.unwrap().unwrap().1.value, b"{ not json");
     })
     .await;
 }

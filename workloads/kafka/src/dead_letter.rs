@@ -34,7 +34,7 @@ impl DeadLetter<'_> {
         let offset = record.offset.to_string();
         let timestamp = record.timestamp.map(|t| t.to_string());
         let attempts = self.attempts.to_string();
-        let replays = record.header(header::REPLAYS).unwrap_or(b"0");
+        let replays = record.replays().to_string();
         let mut headers: Vec<(&str, &[u8])> = vec![
             (header::ORIGINAL_TOPIC, record.topic.as_bytes()),
             (header::ORIGINAL_PARTITION, partition.as_bytes()),
@@ -43,7 +43,7 @@ impl DeadLetter<'_> {
             (header::EXCEPTION_MESSAGE, self.message.as_bytes()),
             (header::REASON, self.reason.as_bytes()),
             (header::ATTEMPTS, attempts.as_bytes()),
-            (header::REPLAYS, replays),
+            (header::REPLAYS, replays.as_bytes()),
         ];
         if let Some(timestamp) = &timestamp {
             headers.push((header::ORIGINAL_TIMESTAMP, timestamp.as_bytes()));

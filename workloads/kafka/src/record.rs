@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chat4all_message::dead_letter as header;
 use rdkafka::Message as _;
 use rdkafka::message::{BorrowedMessage, Headers as _};
 
@@ -47,6 +48,12 @@ impl Record {
     /// The last value of a header.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_ref())
+    }
+
+    /// How often it was replayed from the dead-letter queue.
+    pub fn replays(&self) -> u32 {
+        let count = self.header(header::REPLAYS).and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+        count.unwrap_or_default()
     }
 
     /// What it occupies, roughly, in bytes.

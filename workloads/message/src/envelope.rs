@@ -10,6 +10,9 @@ use crate::address::Address;
 use crate::ids::{ConversationId, MessageId};
 use crate::media::Media;
 
+/// The longest text of a message, in bytes of UTF-8; what the earlier system took.
+pub const LONGEST_CONTENT: usize = 10_240;
+
 /// A message that the API answered with 202: the value of a record in `messages`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcceptedMessage {
@@ -22,7 +25,7 @@ pub struct AcceptedMessage {
     /// Who receives it; `None` means all other members of the conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipient: Option<Address>,
-    /// The text, at most 10,240 bytes; may be empty where there is media.
+    /// The text, at most [`LONGEST_CONTENT`] bytes; may be empty where there is media.
     pub content: String,
     /// A file sent along, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -15,10 +15,11 @@ pub mod names;
 pub mod status;
 
 pub use address::{Address, Channel};
+pub use dead_letter::LetterId;
 pub use delivery::{Delivery, DeliveryRef};
 pub use envelope::{AcceptedMessage, WebhookRecord};
 pub use ids::{ConversationId, DeliveryId, MessageId};
 pub use inbound::InboundMessage;
 pub use media::{Media, MediaKind, NotMedia};
-pub use names::{Connector, Topics};
+pub use names::{Connector, Holds, Topics};
 pub use status::{Correlation, DeliveryEvent, DeliveryTimes, Effort, ProviderRef, Status, StatusUpdate, Subject};

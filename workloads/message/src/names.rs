@@ -45,6 +45,19 @@ impl Topics {
         format!("{}{connector}-inbound", self.prefix)
     }
 
+    /// What a topic of this cluster holds; `None` for a topic that is none of ours.
+    pub fn holds<'a>(&self, topic: &'a str) -> Option<Holds<'a>> {
+        let name = topic.strip_prefix(&self.prefix)?;
+        match name {
+            "messages" => Some(Holds::Messages),
+            "status-updates" => Some(Holds::Statuses),
+            _ => name
+                .strip_suffix("-outbound")
+                .map(Holds::Deliveries)
+                .or_else(|| name.strip_suffix("-inbound").map(Holds::Webhooks)),
+        }
+    }
+
     /// The routers' consumer group for accepted messages.
     pub fn router_group(&self) -> String {
         format!("{}router-worker-group", self.prefix)
@@ -66,6 +79,19 @@ impl Topics {
     pub fn inbound_group(&self, connector: &str) -> String {
         format!("{}{connector}-inbound-group", self.prefix)
     }
+}
+
+/// What a topic holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds<'a> {
+    /// Accepted messages.
+    Messages,
+    /// Statuses.
+    Statuses,
+    /// Deliveries for this connector.
+    Deliveries(&'a str),
+    /// The journal of this connector.
+    Webhooks(&'a str),
 }
 
 /// A configured connector: its name and the channel it speaks.
@@ -113,6 +139,17 @@ mod tests {
         assert_eq!(topics.messages(), "acme.messages");
         assert_eq!(topics.outbound("whatsapp"), "acme.whatsapp-outbound");
         assert_eq!(Topics::default().router_group(), "router-worker-group");
+    }
+
+    #[test]
+    fn a_topic_tells_what_it_holds() {
+        let topics = Topics::with_prefix("acme.");
+        assert_eq!(topics.holds(&topics.messages()), Some(Holds::Messages));
+        assert_eq!(topics.holds(&topics.status_updates()), Some(Holds::Statuses));
+        assert_eq!(topics.holds(&topics.outbound("main")), Some(Holds::Deliveries("main")));
+        assert_eq!(topics.holds(&topics.inbound("main")), Some(Holds::Webhooks("main")));
+        assert_eq!(topics.holds("messages"), None, "another cluster's");
+        assert_eq!(topics.holds("acme.orders"), None);
     }
 
     #[test]

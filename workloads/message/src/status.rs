@@ -71,15 +71,24 @@ pub struct DeliveryTimes {
     pub read_at: Option<Timestamp>,
     /// It was given up.
     pub failed_at: Option<Timestamp>,
+    /// Failures up to this instant were answered by a replay from the dead-letter queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reopened_at: Option<Timestamp>,
 }
 
 impl DeliveryTimes {
+    /// When it was given up, unless it was replayed since. Compared with the instant of the failure that the
+    /// replay answers and not with that of the replay: another pod's clock has no say in it.
+    pub fn standing_failure(&self) -> Option<Timestamp> {
+        self.failed_at.filter(|failed| self.reopened_at.is_none_or(|reopened| *failed > reopened))
+    }
+
     /// The highest-ranking state that has a time.
     pub fn status(&self) -> Status {
         [
             (self.read_at, Status::Read),
             (self.delivered_at, Status::Delivered),
-            (self.failed_at, Status::Failed),
+            (self.standing_failure(), Status::Failed),
             (self.sent_at, Status::Sent),
         ]
         .into_iter()
@@ -268,6 +277,19 @@ mod tests {
             times.note(&sent(), at(1));
             assert_eq!(times.status(), status);
         }
+    }
+
+    #[test]
+    fn a_replayed_delivery_is_in_flight_again_and_ends_as_the_replay_ends() {
+        let given_up = DeliveryTimes { failed_at: Some(at(5)), ..DeliveryTimes::default() };
+        let replayed = DeliveryTimes { reopened_at: Some(at(5)), ..given_up };
+        assert_eq!((given_up.status(), replayed.status()), (Status::Failed, Status::Accepted));
+        let mut arrives = replayed;
+        arrives.note(&sent(), at(7));
+        assert_eq!(arrives.status(), Status::Sent);
+        let mut fails_again = replayed;
+        fails_again.note(&failed(), at(7));
+        assert_eq!(fails_again.status(), Status::Failed);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chat4all_dead_letters::Desk;
 use chat4all_kafka::{DeadLetter, Ended, Handler, Lease, Producer, Record};
 use chat4all_message::{Connector, Topics};
 use chat4all_store::Store;
@@ -11,6 +12,7 @@ pub(crate) struct Handlers {
     pub(crate) topics: Topics,
     pub(crate) connectors: Vec<Connector>,
     pub(crate) producer: Producer,
+    pub(crate) desk: Desk,
     pub(crate) store: Arc<dyn Store>,
 }
 
@@ -40,6 +42,6 @@ impl Handlers {
     pub(crate) async fn give_up(&self, record: &Record, code: &str, reason: &str, lease: &Lease) -> Result<(), Ended> {
         let group = if self.is_status(record) { self.topics.status_group() } else { self.topics.router_group() };
         let letter = DeadLetter { group: &group, reason: code, message: reason, attempts: 0 };
-        letter.put(&self.producer, &self.topics.dead_letters(), record, lease).await
+        self.desk.give_up(&letter, record, lease).await
     }
 }

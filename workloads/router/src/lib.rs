@@ -12,6 +12,7 @@ mod statuses;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat4all_dead_letters::Desk;
 use chat4all_kafka::{
     Consumer, ConsumerMetrics, Error, Gate, KafkaConfig, Limits, Producer, Pulse, Settings, together,
 };
@@ -51,7 +52,9 @@ impl Router {
         metrics: ConsumerMetrics,
     ) -> Result<Self, Error> {
         let topics = config.topics.clone();
-        let handlers = Arc::new(Handlers { topics: config.topics, connectors: config.connectors, producer, store });
+        let desk = Desk::new(topics.clone(), producer.clone(), store.clone());
+        let handlers =
+            Arc::new(Handlers { topics: config.topics, connectors: config.connectors, producer, desk, store });
         let consumer = |group: String, topic: String| {
             let settings = Settings { group, topics: vec![topic], limits: LIMITS, drain: config.drain };
             Consumer::new(kafka, settings, handlers.clone(), Gate::always_open(), metrics.clone())

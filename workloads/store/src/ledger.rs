@@ -24,6 +24,9 @@ pub struct LedgerEntry {
     pub effort: Effort,
     /// What the last call came to.
     pub attempt: Attempt,
+    /// How often the record had been replayed from the dead-letter queue when that call was made. A record
+    /// with more replays begins anew where this one failed.
+    pub replays: u32,
 }
 
 /// The last call.

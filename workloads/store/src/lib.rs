@@ -5,6 +5,7 @@
 
 pub mod cassandra;
 mod conversations;
+mod dead_letters;
 mod idempotency;
 mod ledger;
 mod memory;
@@ -12,6 +13,10 @@ mod statuses;
 
 pub use cassandra::Cassandra;
 pub use conversations::{Conversations, Cursor, Page, PageRequest, StoredDelivery, StoredMessage};
+pub use dead_letters::{
+    About, Closing, DeadLetter, DeadLetters, Deed, LetterBody, LetterCursor, LetterFilter, LetterPage, LetterState,
+    Origin, SCAN, StoredLetter,
+};
 pub use idempotency::{Claim, ClaimState, IdempotencyKeys, REMEMBERED, RequestKey};
 pub use ledger::{Attempt, Ledger, LedgerEntry, Outcome};
 pub use memory::Memory;
@@ -40,7 +45,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Everything that the workloads keep. Each takes only the room that it needs.
 #[async_trait::async_trait]
-pub trait Store: Conversations + Statuses + Ledger + IdempotencyKeys {
+pub trait Store: Conversations + Statuses + Ledger + IdempotencyKeys + DeadLetters {
     /// Asks the store for something trivial; for readiness.
     async fn ping(&self) -> Result<()>;
 }

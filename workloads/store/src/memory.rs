@@ -1,6 +1,8 @@
 //! The store of `chat4all dev` and of fast tests: the same semantics as Cassandra, in this
 //! process, gone with it. Knows no disk and no network.
 
+mod dead_letters;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -33,6 +35,7 @@ struct State {
     held: HashMap<ProviderRef, Vec<Aging<HeldStatus>>>,
     ledger: HashMap<DeliveryId, LedgerEntry>,
     claims: HashMap<RequestKey, Aging<Claim>>,
+    letters: dead_letters::Letters,
 }
 
 impl Memory {
@@ -96,6 +99,7 @@ struct Row {
     delivered_at: Column<Timestamp>,
     read_at: Column<Timestamp>,
     failed_at: Column<Timestamp>,
+    reopened_at: Column<Timestamp>,
     code: Column<String>,
     reason: Column<String>,
     dead_lettered_at: Column<Timestamp>,
@@ -140,6 +144,7 @@ impl Row {
                 delivered_at: self.delivered_at.get(),
                 read_at: self.read_at.get(),
                 failed_at: self.failed_at.get(),
+                reopened_at: self.reopened_at.get(),
             },
             code: self.code.get(),
             reason: self.reason.get(),
@@ -226,6 +231,14 @@ impl Statuses for Memory {
         let mut state = self.state();
         let rows = state.deliveries.entry(delivery.message_id).or_default();
         rows.entry(delivery.delivery_id).or_default().apply(event, to_millis(at));
+        Ok(())
+    }
+
+    async fn reopen(&self, delivery: &DeliveryRef, failure: Timestamp) -> Result<()> {
+        let failure = to_millis(failure);
+        let mut state = self.state();
+        let rows = state.deliveries.entry(delivery.message_id).or_default();
+        rows.entry(delivery.delivery_id).or_default().reopened_at.write(failure, Some(failure));
         Ok(())
     }
 

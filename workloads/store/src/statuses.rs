@@ -18,6 +18,10 @@ pub trait Statuses: Send + Sync {
     /// that write the same column the one that happened later stands, whichever arrives first.
     async fn apply(&self, delivery: &DeliveryRef, event: &DeliveryEvent, at: Timestamp) -> Result<()>;
 
+    /// Notes that a replay answers the failures of a delivery up to and including this instant. Commutes as
+    /// events do.
+    async fn reopen(&self, delivery: &DeliveryRef, failure: Timestamp) -> Result<()>;
+
     /// Remembers that the provider calls this delivery so.
     async fn link(&self, provider: &ProviderRef, delivery: &DeliveryRef) -> Result<()>;
 

@@ -67,9 +67,9 @@ async fn cassandra_behaves_as_a_store() {
 async fn migrating_again_changes_nothing_and_keeps_the_replication_of_the_keyspace() {
     with_keyspace(|config| {
         async move {
-            assert_eq!(migrate(config, &replication()).await.unwrap(), Migrated { from: None, to: 2 });
+            assert_eq!(migrate(config, &replication()).await.unwrap(), Migrated { from: None, to: 3 });
             let other = r#"{"class":"SimpleStrategy","replication_factor":"1"}"#.parse().unwrap();
-            assert_eq!(migrate(config, &other).await.unwrap(), Migrated { from: Some(2), to: 2 });
+            assert_eq!(migrate(config, &other).await.unwrap(), Migrated { from: Some(3), to: 3 });
             let described = format!("DESCRIBE KEYSPACE \"{}\"", config.keyspace);
             let rows =
                 plain_session(config).await.query_unpaged(described, ()).await.unwrap().into_rows_result().unwrap();

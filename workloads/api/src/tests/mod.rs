@@ -3,6 +3,7 @@
 mod accept;
 mod channels;
 mod conversations;
+mod dead_letters;
 mod idempotency;
 mod kafka;
 mod login;

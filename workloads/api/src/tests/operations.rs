@@ -9,11 +9,13 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::Request;
 use chat4all_message::{
-    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryId, DeliveryRef, MessageId, ProviderRef,
+    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryId, DeliveryRef, LetterId, MessageId,
+    ProviderRef,
 };
 use chat4all_store::{
-    Claim, Conversations, Error, HeldStatus, IdempotencyKeys, Ledger, LedgerEntry, Page, PageRequest, RequestKey,
-    Result, Statuses, Store, StoredDelivery,
+    Claim, Closing, Conversations, DeadLetter, DeadLetters, Deed, Error, HeldStatus, IdempotencyKeys, Ledger,
+    LedgerEntry, LetterBody, LetterCursor, LetterFilter, LetterPage, Page, PageRequest, RequestKey, Result, Statuses,
+    Store, StoredDelivery, StoredLetter,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -91,7 +93,11 @@ async fn failures_are_counted_from_zero() {
 async fn the_description_names_the_routes_of_clients() {
     let description = World::new().get("/openapi.json").await.json();
     let paths: Vec<&str> = description["paths"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(paths, ["/auth/token", "/v1/channels", "/v1/conversations/{id}/messages", "/v1/messages"]);
+    let letters =
+        ["", "/replay", "/{id}", "/{id}/discard", "/{id}/replay"].map(|rest| format!("/v1/dead-letters{rest}"));
+    let others = ["/auth/token", "/v1/channels", "/v1/conversations/{id}/messages", "/v1/messages"];
+    let expected: BTreeSet<&str> = letters.iter().map(String::as_str).chain(others).collect();
+    assert_eq!(paths.into_iter().collect::<BTreeSet<_>>(), expected);
     let accepted = &description["paths"]["/v1/messages"]["post"]["responses"]["202"];
     assert_eq!(accepted["content"]["application/json"]["schema"]["$ref"], "#/components/schemas/Accepted");
     assert_eq!(description["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
@@ -188,6 +194,9 @@ impl Statuses for Away {
     async fn apply(&self, _: &DeliveryRef, _: &DeliveryEvent, _: Timestamp) -> Result<()> {
         away()
     }
+    async fn reopen(&self, _: &DeliveryRef, _: Timestamp) -> Result<()> {
+        away()
+    }
     async fn link(&self, _: &ProviderRef, _: &DeliveryRef) -> Result<()> {
         away()
     }
@@ -224,6 +233,31 @@ impl IdempotencyKeys for Away {
         away()
     }
     async fn withdraw(&self, _: &RequestKey, _: &Claim) -> Result<()> {
+        away()
+    }
+}
+
+#[async_trait]
+impl DeadLetters for Away {
+    async fn given_up_at(&self, _: LetterId) -> Result<Option<Timestamp>> {
+        away()
+    }
+    async fn put_letter(&self, _: &DeadLetter, _: &LetterBody) -> Result<()> {
+        away()
+    }
+    async fn letter(&self, _: LetterId) -> Result<Option<(StoredLetter, LetterBody)>> {
+        away()
+    }
+    async fn letters(&self, _: &LetterFilter, _: Option<LetterCursor>, _: usize) -> Result<LetterPage> {
+        away()
+    }
+    async fn close_letter(&self, _: LetterCursor, _: &Closing) -> Result<bool> {
+        away()
+    }
+    async fn note_deed(&self, _: LetterId, _: &Deed) -> Result<()> {
+        away()
+    }
+    async fn deeds(&self, _: LetterId) -> Result<Vec<Deed>> {
         away()
     }
 }

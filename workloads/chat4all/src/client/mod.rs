@@ -1,6 +1,7 @@
 //! What the commands that talk to a running hub share: where its API is, who asks, and problem
 //! documents told as text. Knows no endpoint but the one that gives a token.
 
+pub mod dlq;
 pub mod journal;
 pub mod ledger;
 
@@ -57,6 +58,9 @@ pub enum Error {
         /// What is wrong, and the remedy.
         detail: String,
     },
+    /// Nobody reads what is told.
+    #[error("could not print")]
+    Print(#[source] std::io::Error),
     /// Neither the answer that was expected nor a problem document.
     #[error("the API at {url} answered {status} in a way that this version does not know; check CHAT4ALL_URL")]
     Unknown {
@@ -69,6 +73,8 @@ pub enum Error {
 
 /// Answers are short, but a ledger check or a replay takes its time.
 const TIMEOUT: Duration = Duration::from_secs(600);
+/// A long replay at a low rate.
+const FOR_LINES: Duration = Duration::from_secs(24 * 60 * 60);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A caller of the API.
@@ -119,6 +125,33 @@ impl Client {
     /// Posts a body to this path, which begins with a slash.
     pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Error> {
         self.answer(self.http.request(Method::POST, self.at(path)).bearer_auth(&self.token).json(body)).await
+    }
+
+    /// Posts a body to this path and hands over the lines of the answer as they come, however long that takes.
+    pub async fn lines<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        mut each: impl FnMut(T) -> std::io::Result<()>,
+    ) -> Result<(), Error> {
+        let unreachable = |source| Error::Unreachable { url: self.url.clone(), source };
+        let request = self.http.request(Method::POST, self.at(path)).bearer_auth(&self.token).json(body);
+        let mut response = request.timeout(FOR_LINES).send().await.map_err(unreachable)?;
+        let status = response.status();
+        let unknown = || Error::Unknown { url: self.url.clone(), status };
+        if !status.is_success() {
+            let body = response.bytes().await.map_err(unreachable)?;
+            return read::<Value>(status, &body).unwrap_or_else(|| Err(unknown())).map(drop);
+        }
+        let mut rest = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(unreachable)? {
+            rest.extend_from_slice(&part);
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = rest.drain(..=end).collect();
+                each(serde_json::from_slice(&line).map_err(|_| unknown())?).map_err(Error::Print)?;
+            }
+        }
+        Ok(())
     }
 
     fn at(&self, path: &str) -> Url {

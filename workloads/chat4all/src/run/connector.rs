@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chat4all_channels::{ChannelConfig, open};
 use chat4all_connector::{Config, Connector, ConnectorMetrics};
+use chat4all_dead_letters::Desk;
 use chat4all_kafka::{ConsumerMetrics, Producer};
 
 use super::router::FLUSH;
@@ -45,7 +46,8 @@ pub async fn run(args: ConnectorArgs) -> Result<(), Box<dyn Error>> {
         request_timeout: Duration::from_millis(args.connector_request_timeout_ms),
         drain: workload.life.drain(),
     };
-    let connector = Connector::new(config, channel, &kafka, producer.clone(), store, consumer_metrics, metrics)?;
+    let desk = Desk::new(workload.kafka.topics(), producer.clone(), store.clone());
+    let connector = Connector::new(config, channel, &kafka, producer.clone(), desk, store, consumer_metrics, metrics)?;
     health.watch(producer.clone(), connector.pulses());
     connector.run(shutdown).await?;
     producer.flush(FLUSH).await;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chat4all_channels::ChannelConfig;
 use chat4all_connector::{Connector, ConnectorMetrics};
+use chat4all_dead_letters::Desk;
 use chat4all_kafka::{ConsumerMetrics, GroupProtocol, KafkaConfig, Producer};
 use chat4all_message::{Channel, Topics};
 use chat4all_store::{Memory, Store};
@@ -24,6 +25,7 @@ use crate::signals;
 const CONNECTOR: &str = "whatsapp";
 const PHONE_NUMBER_ID: &str = "106540352242922";
 const USER: &str = "demo";
+const OPERATOR: &str = "ops";
 const PARTITIONS: i32 = 12;
 const GRACE: Duration = Duration::from_secs(15);
 const DRAIN: Duration = Duration::from_secs(3);
@@ -78,8 +80,9 @@ pub async fn run(args: Dev) -> Result<(), Box<dyn Error>> {
         request_timeout: Duration::from_secs(10),
         drain: DRAIN,
     };
+    let desk = Desk::new(topics.clone(), producer.clone(), store.clone());
     let connector =
-        Connector::new(config, channel, &kafka, producer.clone(), store.clone(), consumers, connector_metrics)?;
+        Connector::new(config, channel, &kafka, producer.clone(), desk, store.clone(), consumers, connector_metrics)?;
 
     let simulator = chat4all_simulator::Simulator::bind(simulator::config(
         args.simulator_listen,
@@ -137,7 +140,9 @@ impl Secrets {
             app_secret: random(),
         };
         let hash = chat4all_api::users::hash_password(&secrets.password);
-        let users = format!("- username: {USER}\n  passwordHash: \"{hash}\"\n  role: user\n");
+        let users = [(USER, "user"), (OPERATOR, "operator")]
+            .map(|(name, role)| format!("- username: {name}\n  passwordHash: \"{hash}\"\n  role: {role}\n"))
+            .concat();
         write_in(&secrets.auth(), &[("jwt-key", &random()), ("users.yaml", &users)])?;
         write_in(&secrets.credentials(), &[("access-token", &secrets.access_token)])?;
         let webhook = secrets.webhooks().join(CONNECTOR);
@@ -182,6 +187,7 @@ In another terminal, in this order:
 
 What the provider got:        curl -s http://{simulator}/log
 Let it fail for ten seconds:  curl -s -X PUT http://{simulator}/fault -d '{{"status":503,"forSeconds":10}}'
+What was given up:            CHAT4ALL_URL=http://{api} CHAT4ALL_USERNAME={OPERATOR} CHAT4ALL_PASSWORD={password} chat4all dlq list
 
 "#
     )

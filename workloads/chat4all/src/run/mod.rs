@@ -40,6 +40,7 @@ pub fn run(command: Command) -> Result<(), Box<dyn Error>> {
             Command::Migrate(args) => migrate::run(args).await,
             Command::Simulator(args) => simulator::run(args).await,
             Command::Dev(args) => dev::run(args).await,
+            Command::Dlq(args) => client::dlq::run(args).await,
             Command::Ledger(args) => client::ledger::run(args).await,
             Command::Journal(args) => client::journal::run(args).await,
             Command::HashPassword => password::hash(),

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use chat4all_channels::ChannelConfig;
 use chat4all_connector::{BreakerPolicy, Config, Connector, ConnectorMetrics, Error, OnUnknownOutcome, RetryPolicy};
+use chat4all_dead_letters::Desk;
 use chat4all_kafka::{ConsumerMetrics, Placed};
 use chat4all_message::{
     AcceptedMessage, Address, Channel, Delivery, DeliveryEvent, DeliveryId, MessageId, StatusUpdate, Subject,
@@ -98,8 +99,9 @@ impl Place<'_> {
         };
         let channel = chat4all_channels::open(Channel::Whatsapp, &channel).unwrap();
         let (kafka, producer) = (&self.cluster.kafka, self.cluster.producer.clone());
+        let desk = Desk::new(self.cluster.topics.clone(), producer.clone(), self.memory.clone());
         let (consumers, metrics) = (self.consumers.clone(), self.metrics.clone());
-        let connector = Connector::new(config, channel, kafka, producer, ledger, consumers, metrics).unwrap();
+        let connector = Connector::new(config, channel, kafka, producer, desk, ledger, consumers, metrics).unwrap();
         Running::start(connector.pulses(), |shutdown| connector.run(shutdown))
     }
 

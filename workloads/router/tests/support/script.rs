@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chat4all_message::{
-    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryId, DeliveryRef, MessageId, ProviderRef,
+    AcceptedMessage, Address, ConversationId, Delivery, DeliveryEvent, DeliveryId, DeliveryRef, LetterId, MessageId,
+    ProviderRef,
 };
 use chat4all_store::{
-    Claim, Conversations, Error, HeldStatus, IdempotencyKeys, Ledger, LedgerEntry, Memory, Page, PageRequest,
-    RequestKey, Result, Statuses, Store, StoredDelivery,
+    Claim, Closing, Conversations, DeadLetter, DeadLetters, Deed, Error, HeldStatus, IdempotencyKeys, Ledger,
+    LedgerEntry, LetterBody, LetterCursor, LetterFilter, LetterPage, Memory, Page, PageRequest, RequestKey, Result,
+    Statuses, Store, StoredDelivery, StoredLetter,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -129,6 +131,10 @@ impl Statuses for Scripted {
         self.around(self.memory.apply(delivery, event, at)).await
     }
 
+    async fn reopen(&self, delivery: &DeliveryRef, failure: Timestamp) -> Result<()> {
+        self.around(self.memory.reopen(delivery, failure)).await
+    }
+
     async fn link(&self, provider: &ProviderRef, delivery: &DeliveryRef) -> Result<()> {
         self.around(self.memory.link(provider, delivery)).await
     }
@@ -173,6 +179,37 @@ impl IdempotencyKeys for Scripted {
 
     async fn withdraw(&self, key: &RequestKey, claim: &Claim) -> Result<()> {
         self.around(self.memory.withdraw(key, claim)).await
+    }
+}
+
+#[async_trait]
+impl DeadLetters for Scripted {
+    async fn given_up_at(&self, letter: LetterId) -> Result<Option<Timestamp>> {
+        self.around(self.memory.given_up_at(letter)).await
+    }
+
+    async fn put_letter(&self, letter: &DeadLetter, body: &LetterBody) -> Result<()> {
+        self.around(self.memory.put_letter(letter, body)).await
+    }
+
+    async fn letter(&self, letter: LetterId) -> Result<Option<(StoredLetter, LetterBody)>> {
+        self.around(self.memory.letter(letter)).await
+    }
+
+    async fn letters(&self, filter: &LetterFilter, before: Option<LetterCursor>, limit: usize) -> Result<LetterPage> {
+        self.around(self.memory.letters(filter, before, limit)).await
+    }
+
+    async fn close_letter(&self, letter: LetterCursor, closing: &Closing) -> Result<bool> {
+        self.around(self.memory.close_letter(letter, closing)).await
+    }
+
+    async fn note_deed(&self, letter: LetterId, deed: &Deed) -> Result<()> {
+        self.around(self.memory.note_deed(letter, deed)).await
+    }
+
+    async fn deeds(&self, letter: LetterId) -> Result<Vec<Deed>> {
+        self.around(self.memory.deeds(letter)).await
     }
 }
 

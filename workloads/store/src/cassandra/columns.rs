@@ -1,7 +1,7 @@
 //! How values stand in columns: instants as milliseconds, days as `date`, and the answer to a
 //! conditional write.
 
-use chat4all_message::{ConversationId, Media, MessageId};
+use chat4all_message::{Address, ConversationId, Media, MessageId};
 use jiff::Timestamp;
 use scylla::value::{CqlDate, CqlTimestamp, CqlValue, Row};
 use uuid::Uuid;
@@ -51,6 +51,11 @@ impl Position {
     pub(super) fn bucket(self) -> Bucket {
         Bucket::of(self.created_at.0)
     }
+
+    /// For comparing.
+    pub(super) fn order(&self) -> (i64, Uuid) {
+        (self.created_at.0, self.message_id)
+    }
 }
 
 /// The key of a message's rows.
@@ -94,6 +99,10 @@ pub(super) fn message_id(value: Uuid) -> Result<MessageId, Unexpected> {
 
 pub(super) fn conversation_id(value: String) -> Result<ConversationId, Unexpected> {
     value.clone().try_into().map_err(|_| Unexpected::new("conversation_id", value))
+}
+
+pub(super) fn address(column: &'static str, value: &str) -> Result<Address, Unexpected> {
+    value.parse().map_err(|_| Unexpected::new(column, value))
 }
 
 /// A file is one value, since nobody asks for a part of it.

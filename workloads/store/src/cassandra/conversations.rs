@@ -13,7 +13,7 @@ use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlDate, CqlTimestamp};
 use uuid::Uuid;
 
-use super::columns::{self, Bucket, Position, Unexpected, count, key, maybe_instant, message_id};
+use super::columns::{self, Bucket, Position, Unexpected, address, count, key, maybe_instant, message_id};
 use super::{CONCURRENCY, Cassandra};
 use crate::{Conversations, Cursor, Error, Page, PageRequest, Result, StoredDelivery, StoredMessage};
 
@@ -262,6 +262,7 @@ struct DeliveryRow {
     delivered_at: Option<CqlTimestamp>,
     read_at: Option<CqlTimestamp>,
     failed_at: Option<CqlTimestamp>,
+    reopened_at: Option<CqlTimestamp>,
     code: Option<String>,
     reason: Option<String>,
     dead_lettered_at: Option<CqlTimestamp>,
@@ -283,6 +284,7 @@ impl DeliveryRow {
                 delivered_at: maybe_instant("delivered_at", self.delivered_at)?,
                 read_at: maybe_instant("read_at", self.read_at)?,
                 failed_at: maybe_instant("failed_at", self.failed_at)?,
+                reopened_at: maybe_instant("reopened_at", self.reopened_at)?,
             },
             code: self.code,
             reason: self.reason,
@@ -291,8 +293,4 @@ impl DeliveryRow {
             effort: Effort { attempts: count(self.attempts), unknown_outcomes: count(self.unknown_outcomes) },
         }))
     }
-}
-
-fn address(column: &'static str, text: &str) -> std::result::Result<Address, Unexpected> {
-    text.parse().map_err(|_| Unexpected::new(column, text))
 }

@@ -48,7 +48,18 @@ impl Ledger for Cassandra {
         };
         let effort = (from_count(entry.effort.attempts), from_count(entry.effort.unknown_outcomes));
         let id = delivery.as_uuid();
-        let values = (id, effort.0, effort.1, attempt, millis(*at), provider_id, not_before, code, reason);
+        let values = (
+            id,
+            effort.0,
+            effort.1,
+            from_count(entry.replays),
+            attempt,
+            millis(*at),
+            provider_id,
+            not_before,
+            code,
+            reason,
+        );
         self.execute(action, &self.statements.ledger_record, values).await.map(drop)
     }
 }
@@ -57,6 +68,7 @@ impl Ledger for Cassandra {
 struct Row {
     attempts: Option<i32>,
     unknown_outcomes: Option<i32>,
+    replays: Option<i32>,
     attempt: String,
     at: CqlTimestamp,
     provider_id: Option<String>,
@@ -69,10 +81,11 @@ impl Row {
     fn entry(self) -> std::result::Result<LedgerEntry, Unexpected> {
         let effort = Effort { attempts: count(self.attempts), unknown_outcomes: count(self.unknown_outcomes) };
         let at = instant("at", self.at)?;
+        let replays = count(self.replays);
         let code = self.code.unwrap_or_default();
         let reason = self.reason.unwrap_or_default();
         let outcome = match self.attempt.as_str() {
-            ATTEMPTING => return Ok(LedgerEntry { effort, attempt: Attempt::Attempting { since: at } }),
+            ATTEMPTING => return Ok(LedgerEntry { effort, attempt: Attempt::Attempting { since: at }, replays }),
             SENT => Outcome::Sent { provider_id: self.provider_id },
             RETRY => {
                 let not_before = self.not_before.ok_or_else(|| Unexpected::new("not_before", "nothing"))?;
@@ -81,6 +94,6 @@ impl Row {
             FAILED => Outcome::Failed { code, reason },
             other => return Err(Unexpected::new("attempt", other)),
         };
-        Ok(LedgerEntry { effort, attempt: Attempt::Ended { at, outcome } })
+        Ok(LedgerEntry { effort, attempt: Attempt::Ended { at, outcome }, replays })
     }
 }

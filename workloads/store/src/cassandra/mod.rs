@@ -5,6 +5,7 @@
 mod columns;
 mod connect;
 mod conversations;
+mod dead_letters;
 mod idempotency;
 mod ledger;
 mod migrate;

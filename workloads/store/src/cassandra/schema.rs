@@ -6,6 +6,8 @@
 //!   conversation may hold well. Clustering by `created_at` *and* `message_id` keeps two messages of
 //!   one millisecond apart.
 //! - A delivery has one column for each state, so that states need no read before they are written.
+//! - Dead letters lie by the UTC day on which they were given up: a million on one day is half a
+//!   gigabyte in one partition, and the most that can be looked through well.
 //! - Rows of one page lie side by side: a page is a range of `messages` and a range of `deliveries`.
 
 /// Names the schema in `schema_version` and the lock in `schema_lock`.
@@ -20,7 +22,7 @@ pub(super) struct Migration {
 }
 
 /// The version that this program works with.
-pub(super) const LATEST: i32 = 2;
+pub(super) const LATEST: i32 = 3;
 
 pub(super) const VERSIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (
     part text, version int, applied_at timestamp,
@@ -80,6 +82,33 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         ],
     },
     Migration { version: 2, statements: &["ALTER TABLE messages ADD IF NOT EXISTS (media text, reply_to text)"] },
+    Migration {
+        version: 3,
+        statements: &[
+            "ALTER TABLE deliveries ADD IF NOT EXISTS reopened_at timestamp",
+            "ALTER TABLE ledger ADD IF NOT EXISTS replays int",
+            // Without the records' bytes, so that a day can be looked through: some 500 bytes a row.
+            "CREATE TABLE IF NOT EXISTS dead_letters (
+            bucket date, given_up_at timestamp, id uuid,
+            reason text, message text, attempts int, replays int, consumer_group text,
+            topic text, partition int, record_offset bigint, record_at timestamp,
+            connector text, recipient text, conversation_id text, message_id uuid, delivery_id uuid,
+            state text, state_at timestamp, state_by text,
+            PRIMARY KEY (bucket, given_up_at, id)
+        ) WITH CLUSTERING ORDER BY (given_up_at DESC, id DESC)",
+            "CREATE TABLE IF NOT EXISTS dead_letter_days (
+            part text, bucket date,
+            PRIMARY KEY (part, bucket)
+        ) WITH CLUSTERING ORDER BY (bucket DESC)",
+            "CREATE TABLE IF NOT EXISTS dead_letter_records (
+            id uuid PRIMARY KEY, given_up_at timestamp, key blob, value blob
+        )",
+            "CREATE TABLE IF NOT EXISTS dead_letter_deeds (
+            id uuid, at timestamp, entry uuid, done_by text, what text, detail text,
+            PRIMARY KEY (id, at, entry)
+        )",
+        ],
+    },
 ];
 
 #[cfg(test)]

@@ -27,6 +27,17 @@ async fn prepare(session: &Session, cql: &str) -> Result<PreparedStatement, Prep
     Ok(statement)
 }
 
+macro_rules! letters {
+    ($which:literal) => {
+        concat!(
+            "SELECT given_up_at, id, reason, message, attempts, replays, consumer_group, topic, partition,
+            record_offset, record_at, connector, recipient, conversation_id, message_id, delivery_id, state, state_at, state_by
+            FROM dead_letters WHERE bucket = ? AND ",
+            $which
+        )
+    };
+}
+
 statements! {
     ping: "SELECT version FROM schema_version WHERE part = ? LIMIT 1";
 
@@ -51,7 +62,7 @@ statements! {
     has_message: "SELECT message_id FROM messages
         WHERE conversation_id = ? AND bucket = ? AND created_at = ? AND message_id = ?";
     deliveries: "SELECT message_id, delivery_id, recipient, connector, sent_at, delivered_at, read_at, failed_at,
-        code, reason, dead_lettered_at, provider_id, attempts, unknown_outcomes FROM deliveries
+        reopened_at, code, reason, dead_lettered_at, provider_id, attempts, unknown_outcomes FROM deliveries
         WHERE conversation_id = ? AND bucket = ? AND (created_at, message_id) >= (?, ?) AND (created_at, message_id) <= (?, ?)";
 
     /// The event's own time decides which of two writes of a column stands, so that the order of
@@ -75,11 +86,31 @@ statements! {
     held: "SELECT at, event FROM held_statuses WHERE connector = ? AND provider_id = ?";
     release: "DELETE FROM held_statuses WHERE connector = ? AND provider_id = ?";
 
-    ledger_entry: "SELECT attempts, unknown_outcomes, attempt, at, provider_id, not_before, code, reason
+    ledger_entry: "SELECT attempts, unknown_outcomes, replays, attempt, at, provider_id, not_before, code, reason
         FROM ledger WHERE delivery_id = ?";
     ledger_record: "INSERT INTO ledger
-        (delivery_id, attempts, unknown_outcomes, attempt, at, provider_id, not_before, code, reason)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        (delivery_id, attempts, unknown_outcomes, replays, attempt, at, provider_id, not_before, code, reason)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+    reopen: "UPDATE deliveries USING TIMESTAMP ? SET reopened_at = ?
+        WHERE conversation_id = ? AND bucket = ? AND created_at = ? AND message_id = ? AND delivery_id = ?";
+
+    place_letter: "INSERT INTO dead_letter_records (id, given_up_at) VALUES (?, ?) IF NOT EXISTS";
+    letter_place: "SELECT given_up_at FROM dead_letter_records WHERE id = ?";
+    put_letter_body: "UPDATE dead_letter_records SET key = ?, value = ? WHERE id = ?";
+    letter_body: "SELECT given_up_at, key, value FROM dead_letter_records WHERE id = ?";
+    put_letter_day: "INSERT INTO dead_letter_days (part, bucket) VALUES (?, ?)";
+    letter_days: "SELECT bucket FROM dead_letter_days WHERE part = ? AND bucket <= ?";
+    /// Names no column of the state: what became of a letter stays when its record is given up again.
+    put_letter: "INSERT INTO dead_letters (bucket, given_up_at, id, reason, message, attempts, replays,
+        consumer_group, topic, partition, record_offset, record_at, connector, recipient, conversation_id, message_id, delivery_id)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    letter: letters!("given_up_at = ? AND id = ?");
+    letters: letters!("(given_up_at, id) < (?, ?) LIMIT ?");
+    close_letter: "UPDATE dead_letters SET state = ?, state_at = ?, state_by = ?
+        WHERE bucket = ? AND given_up_at = ? AND id = ? IF state = null";
+    note_deed: "INSERT INTO dead_letter_deeds (id, at, entry, done_by, what, detail) VALUES (?, ?, ?, ?, ?, ?)";
+    deeds: "SELECT at, done_by, what, detail FROM dead_letter_deeds WHERE id = ?";
 
     claim: "INSERT INTO idempotency_keys (username, key, fingerprint, message_id, since, state)
         VALUES (?, ?, ?, ?, ?, ?) IF NOT EXISTS USING TTL ?";

@@ -47,6 +47,15 @@ impl Statuses for Cassandra {
         written.map(drop)
     }
 
+    async fn reopen(&self, delivery: &DeliveryRef, failure: Timestamp) -> Result<()> {
+        let action = || format!("reopen delivery {}", delivery.delivery_id);
+        let (conversation, bucket, created_at, message) = key(&delivery.conversation_id, delivery.message_id);
+        let at = millis(failure);
+        let values =
+            (at.0.saturating_mul(1000), at, conversation, bucket, created_at, message, delivery.delivery_id.as_uuid());
+        self.execute(action, &self.statements.reopen, values).await.map(drop)
+    }
+
     async fn link(&self, provider: &ProviderRef, delivery: &DeliveryRef) -> Result<()> {
         let action = || format!("write the provider's id of delivery {}", delivery.delivery_id);
         let target = (delivery.conversation_id.as_str(), delivery.message_id.as_uuid(), delivery.delivery_id.as_uuid());

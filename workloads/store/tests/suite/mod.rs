@@ -1,6 +1,8 @@
 //! What every store must do, whatever it is made of. Each behaviour works on conversations of its
 //! own, so all of them may share one store.
 
+mod dead_letters;
+
 use std::collections::BTreeSet;
 
 use chat4all_message::{
@@ -14,6 +16,8 @@ use chat4all_store::{
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use uuid::{NoContext, Uuid};
+
+pub use dead_letters::*;
 
 /// Hands the names of all behaviours to a macro.
 #[macro_export]
@@ -39,6 +43,13 @@ macro_rules! for_each_behaviour {
             distinct_held_statuses_are_all_kept_and_repeats_are_one
             released_statuses_are_gone_and_others_stay
             the_ledger_gives_back_every_kind_of_entry
+            a_replay_answers_the_failures_before_it_and_none_after_it
+            a_letter_is_given_back_with_its_record_and_what_it_is_about
+            a_letter_given_up_again_keeps_its_first_instant_and_its_state
+            letters_are_listed_newest_first_across_days_without_gaps
+            letters_are_found_by_what_they_are_about
+            of_two_who_close_a_letter_one_does
+            what_was_done_with_a_letter_is_told_in_order
             of_twenty_concurrent_claims_exactly_one_wins
             a_claim_repeated_by_its_maker_is_still_its_own
             keys_of_different_users_are_apart
@@ -310,6 +321,7 @@ pub async fn statuses_in_every_order_give_the_same(store: &dyn Store) {
         delivered_at: Some(events[1].1),
         read_at: Some(events[2].1),
         failed_at: Some(events[3].1),
+        reopened_at: None,
     };
     let effort = Effort { attempts: 3, unknown_outcomes: 0 };
     let expected =
@@ -426,7 +438,11 @@ pub async fn the_ledger_gives_back_every_kind_of_entry(store: &dyn Store) {
         ended(Outcome::Sent { provider_id: None }),
     ];
     for (n, attempt) in attempts.into_iter().enumerate() {
-        let entry = LedgerEntry { effort: Effort { attempts: n as u32 + 1, unknown_outcomes: n as u32 / 2 }, attempt };
+        let entry = LedgerEntry {
+            effort: Effort { attempts: n as u32 + 1, unknown_outcomes: n as u32 / 2 },
+            attempt,
+            replays: n as u32 % 2,
+        };
         for _ in 0..2 {
             store.record(delivery_id, &entry).await.unwrap();
             assert_eq!(store.entry(delivery_id).await.unwrap().as_ref(), Some(&entry));
