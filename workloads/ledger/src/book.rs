@@ -6,10 +6,15 @@ use std::collections::{HashMap, HashSet};
 
 use chat4all_message::delivery::LOCAL;
 use chat4all_message::{ConversationId, DeliveryId, DeliveryRef, MessageId, Status};
-use chat4all_store::StoredDelivery;
-use jiff::Timestamp;
+use chat4all_store::{Attempt, LedgerEntry, StoredDelivery};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::report::{Tally, Unaccounted, Waiting};
+
+/// An outcome that nobody knows waits for a provider's status for a day at most (CONNECTOR_HOLD_SECONDS).
+const LONGEST_HOLD: SignedDuration = SignedDuration::from_hours(24);
+/// From the note of an outcome to its status in Kafka, with a broker that is away for a moment.
+const TELLING: SignedDuration = SignedDuration::from_mins(2);
 
 /// Where a record is in the topic of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -84,7 +89,7 @@ enum Standing {
         at: Timestamp,
         dead_lettered: bool,
     },
-    /// Its record is before its connector.
+    /// Its record is before its connector, or the connector is about to tell what became of it.
     AtConnector,
     /// Its status is before a router.
     AtStatus,
@@ -198,6 +203,20 @@ impl Book {
         }
     }
 
+    /// What its connector wrote down about a delivery, at most so long ago that it may still tell of it.
+    pub(crate) fn noted(&mut self, delivery: &DeliveryRef, entry: &LedgerEntry, now: Timestamp) {
+        let (since, patience) = match entry.attempt {
+            Attempt::Attempting { since } => (since, LONGEST_HOLD + TELLING),
+            Attempt::Ended { at, .. } => (at, TELLING),
+        };
+        if let Some(leg) = self.leg(delivery)
+            && leg.standing == Standing::Open
+            && now.duration_since(since) <= patience
+        {
+            leg.standing = Standing::AtConnector;
+        }
+    }
+
     fn leg(&mut self, delivery: &DeliveryRef) -> Option<&mut Leg> {
         let entry = self.open.get_mut(&delivery.message_id)?;
         entry.deliveries.as_mut()?.iter_mut().find(|leg| leg.id == delivery.delivery_id)
@@ -214,6 +233,19 @@ impl Book {
     pub(crate) fn missing(&self) -> Vec<(ConversationId, MessageId)> {
         let missing = self.open.iter().filter(|(_, entry)| matches!(entry.stand(), Stand::Nowhere(..)));
         missing.map(|(id, entry)| (entry.conversation_id.clone(), *id)).collect()
+    }
+
+    /// The deliveries that are found nowhere so far.
+    pub(crate) fn missing_deliveries(&self) -> Vec<DeliveryRef> {
+        let entries = self.open.iter().filter(|(_, entry)| entry.routed);
+        let legs = entries.flat_map(|(id, entry)| entry.deliveries.iter().flatten().map(move |leg| (id, entry, leg)));
+        let open = legs.filter(|(_, _, leg)| leg.standing == Standing::Open && leg.connector != LOCAL);
+        open.map(|(id, entry, leg)| DeliveryRef {
+            conversation_id: entry.conversation_id.clone(),
+            message_id: *id,
+            delivery_id: leg.id,
+        })
+        .collect()
     }
 
     /// Closes the book: the counts, where messages wait, and at most `listed` of those found nowhere.

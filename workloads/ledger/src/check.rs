@@ -71,6 +71,7 @@ impl LedgerCheck {
         let kept_from = self.accepted(&mut book, from, to).await?;
         self.dead_letters(&mut book, from).await?;
         self.outbound(&mut book).await?;
+        self.outcomes(&mut book).await?;
         self.statuses(&mut book).await?;
         let missing = book.missing();
         self.look_up(&mut book, missing).await?;
@@ -183,6 +184,20 @@ impl LedgerCheck {
                 }
             })
             .await?;
+        }
+        Ok(())
+    }
+
+    /// Looks for deliveries of which their connectors will tell: those that wait for their outcome, and
+    /// those whose outcome is just written down.
+    async fn outcomes(&self, book: &mut Book) -> Result<(), Error> {
+        let entries = stream::iter(book.missing_deliveries())
+            .map(|delivery| async move { Ok::<_, Error>((self.store.entry(delivery.delivery_id).await?, delivery)) });
+        let mut entries = entries.buffer_unordered(AT_ONCE);
+        while let Some((entry, delivery)) = entries.try_next().await? {
+            if let Some(entry) = entry {
+                book.noted(&delivery, &entry, Timestamp::now());
+            }
         }
         Ok(())
     }

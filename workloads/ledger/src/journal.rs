@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 /// How much of a journal is parsed again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = JournalReplayed)]
 pub struct Replayed {
     /// The webhooks that were put before the connector once more.
     pub webhooks: u64,

@@ -95,7 +95,14 @@ async fn the_description_names_the_routes_of_clients() {
     let paths: Vec<&str> = description["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     let letters =
         ["", "/replay", "/{id}", "/{id}/discard", "/{id}/replay"].map(|rest| format!("/v1/dead-letters{rest}"));
-    let others = ["/auth/token", "/v1/channels", "/v1/conversations/{id}/messages", "/v1/messages"];
+    let others = [
+        "/auth/token",
+        "/v1/channels",
+        "/v1/ledger",
+        "/v1/journal/{connector}/replay",
+        "/v1/conversations/{id}/messages",
+        "/v1/messages",
+    ];
     let expected: BTreeSet<&str> = letters.iter().map(String::as_str).chain(others).collect();
     assert_eq!(paths.into_iter().collect::<BTreeSet<_>>(), expected);
     let accepted = &description["paths"]["/v1/messages"]["post"]["responses"]["202"];

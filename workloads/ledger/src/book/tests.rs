@@ -1,6 +1,7 @@
 //! The book with planted losses: what is lost is named, and nothing else is.
 
 use chat4all_message::{Address, DeliveryTimes, Effort};
+use chat4all_store::Outcome;
 use proptest::prelude::*;
 
 use super::*;
@@ -149,6 +150,24 @@ fn a_delivery_whose_status_is_before_a_router_is_in_flight_there() {
     book.at_status(&reference(&message));
     let (tally, waiting, _) = alone(book);
     assert_eq!((tally.in_flight, waiting.status), (1, 1));
+}
+
+#[test]
+fn a_delivery_that_waits_for_its_outcome_is_in_flight_until_that_takes_too_long() {
+    let attempting = Attempt::Attempting { since: at(0) };
+    let ended = Attempt::Ended { at: at(0), outcome: Outcome::Sent { provider_id: None } };
+    for (attempt, now, in_flight) in
+        [(&attempting, at(86_400), 1), (&attempting, at(90_000), 0), (&ended, at(60), 1), (&ended, at(600), 0)]
+    {
+        let message = routed(0);
+        let mut book = book(&[&message]);
+        book.stored(message.message_id, open(&message));
+        assert_eq!(book.missing_deliveries(), [reference(&message)]);
+        let entry = LedgerEntry { effort: Effort::default(), attempt: attempt.clone(), replays: 0 };
+        book.noted(&reference(&message), &entry, now);
+        let (tally, _, _) = alone(book);
+        assert_eq!((tally.in_flight, tally.unaccounted), (in_flight, 1 - in_flight), "{attempt:?} at {now}");
+    }
 }
 
 #[test]
