@@ -159,10 +159,14 @@ impl Book {
         }
     }
 
-    /// Whether something was given up by the routers, or is lost: the dead-letter queue tells.
-    pub(crate) fn awaits_letters(&self) -> bool {
-        let routed_away = |entry: &Entry| entry.routed && entry.deliveries.is_none();
-        self.open.values().any(routed_away) || self.unreadable.values().any(|found| *found == Found::Nowhere)
+    /// The records that were given up by the routers, or are lost: the dead-letter queue tells. Without
+    /// an id where the record cannot be read.
+    pub(crate) fn given_up_or_lost(&self) -> Vec<(Place, Option<MessageId>)> {
+        let missing =
+            self.open.iter().filter(|(_, entry)| entry.routed && entry.deliveries.is_none() && !entry.dead_lettered);
+        let missing = missing.map(|(id, entry)| (entry.place, Some(*id)));
+        let unreadable = self.unreadable.iter().filter(|(_, found)| **found == Found::Nowhere);
+        missing.chain(unreadable.map(|(place, _)| (*place, None))).collect()
     }
 
     /// The dead-letter queue holds this message.

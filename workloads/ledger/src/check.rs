@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chat4all_kafka::{Extent, KafkaConfig, LookError, Onlooker, Record, Span};
 use chat4all_message::dead_letter::{ORIGINAL_OFFSET, ORIGINAL_PARTITION, ORIGINAL_TOPIC};
-use chat4all_message::{AcceptedMessage, ConversationId, Delivery, MessageId, StatusUpdate, Subject, Topics};
+use chat4all_message::{AcceptedMessage, ConversationId, Delivery, LetterId, MessageId, StatusUpdate, Subject, Topics};
 use chat4all_store::Store;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
@@ -69,7 +69,8 @@ impl LedgerCheck {
         let _turn = self.turn.try_acquire().map_err(|_taken| Error::Busy)?;
         let mut book = Book::of_at_most(LARGEST);
         let kept_from = self.accepted(&mut book, from, to).await?;
-        self.dead_letters(&mut book, from).await?;
+        self.letters(&mut book).await?;
+        self.letters_without_a_row(&mut book, from).await?;
         self.outbound(&mut book).await?;
         self.outcomes(&mut book).await?;
         self.statuses(&mut book).await?;
@@ -147,9 +148,27 @@ impl LedgerCheck {
         Ok(())
     }
 
-    /// Looks for messages that the routers gave up. Deliveries that were given up say so in the store.
-    async fn dead_letters(&self, book: &mut Book, from: Timestamp) -> Result<(), Error> {
-        if !book.awaits_letters() {
+    /// Looks for messages that the routers gave up. Deliveries that were given up say so themselves.
+    async fn letters(&self, book: &mut Book) -> Result<(), Error> {
+        let topic = &self.topics.messages();
+        let lookups = stream::iter(book.given_up_or_lost()).map(|(place, message)| async move {
+            let id = LetterId::of(topic, place.partition, place.offset);
+            Ok::<_, Error>((place, message, self.store.given_up_at(id).await?))
+        });
+        let mut lookups = lookups.buffer_unordered(AT_ONCE);
+        while let Some((place, message, letter)) = lookups.try_next().await? {
+            match (letter, message) {
+                (Some(_), Some(message)) => book.dead_lettered(message),
+                (Some(_), None) => book.dead_lettered_unreadable(place),
+                (None, _) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks into the queue itself for what routers of an earlier version gave up, who wrote no rows.
+    async fn letters_without_a_row(&self, book: &mut Book, from: Timestamp) -> Result<(), Error> {
+        if book.given_up_or_lost().is_empty() {
             return Ok(());
         }
         let (topic, messages) = (self.topics.dead_letters(), self.topics.messages());

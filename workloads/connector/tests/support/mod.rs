@@ -1,6 +1,6 @@
 //! A connector with a provider, a ledger and topics of its own.
 
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, unused_imports, clippy::unwrap_used)]
 
 #[path = "../../../router/tests/support/mod.rs"]
 mod house;

@@ -219,7 +219,9 @@ fn a_message_that_the_router_gave_up_is_dead_lettered() {
     let message = routed(0);
     let mut book = book(&[&message]);
     book.stored(message.message_id, None);
+    assert_eq!(book.given_up_or_lost(), [(message.place, Some(message.message_id))]);
     book.dead_lettered(message.message_id);
+    assert!(book.given_up_or_lost().is_empty());
     assert!(book.missing().is_empty());
     assert_eq!(alone(book).0.dead_lettered, 1);
 }
