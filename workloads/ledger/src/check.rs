@@ -1,6 +1,7 @@
 //! Fills in the book: reads the topic of messages and looks for each message in the store and in the
 //! queues, in the order of a message's way. What has left one place before it was looked at is found
-//! at a later one, and what is found nowhere is looked for in the store once more.
+//! at a later one, and what is found nowhere is looked for in the store once more. An outcome that is
+//! just written down counts as on its way, so a status that was never told shows two minutes later.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -72,10 +73,10 @@ impl LedgerCheck {
         self.letters(&mut book).await?;
         self.letters_without_a_row(&mut book, from).await?;
         self.outbound(&mut book).await?;
-        self.outcomes(&mut book).await?;
         self.statuses(&mut book).await?;
         let missing = book.missing();
         self.look_up(&mut book, missing).await?;
+        self.outcomes(&mut book).await?;
         let (messages, deliveries, waiting, unaccounted) = book.close(LISTED);
         if messages.unaccounted > 0 {
             let first = unaccounted.first().map(|lost| format!("{:?}: {}", lost.message_id, lost.why));
