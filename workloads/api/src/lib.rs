@@ -14,12 +14,14 @@ mod fields;
 mod health;
 mod idempotency;
 mod journal;
+mod ledger;
 mod login;
 mod members;
 mod metrics;
 mod openapi;
 mod problem;
 mod read;
+mod reparse;
 mod send;
 mod serve;
 #[cfg(test)]
@@ -35,6 +37,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat4all_kafka::KafkaConfig;
+use chat4all_ledger::{Journals, LedgerCheck};
 use chat4all_message::{Connector, Topics};
 use chat4all_store::Store;
 use prometheus_client::registry::Registry;
@@ -56,6 +60,8 @@ use webhooks::Gates;
 pub struct Config {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Where Kafka is, for looking at what it keeps.
+    pub kafka: KafkaConfig,
     /// The names of the topics.
     pub topics: Topics,
     /// The connectors in the order of the resource.
@@ -113,6 +119,8 @@ pub struct Api {
     metrics: Metrics,
     registry: Arc<Registry>,
     readiness: Readiness,
+    ledger: LedgerCheck,
+    journals: Journals,
 }
 
 impl Api {
@@ -137,6 +145,8 @@ impl Api {
             members: Members::of(store.clone()),
             large_bodies: LargeBodies::default(),
             readiness: Readiness::default(),
+            ledger: LedgerCheck::new(config.kafka.clone(), config.topics.clone(), store.clone()),
+            journals: Journals::new(config.kafka.clone(), config.topics.clone()),
             journal,
             store,
             metrics,

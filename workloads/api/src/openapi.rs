@@ -5,13 +5,13 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::dead_letters::{discard, list, replay, show, sweep};
-use crate::{channels, conversation, login, read, send};
+use crate::{channels, conversation, ledger, login, read, reparse, send};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Chat4All", description = "Messages to customers over the channels they use."),
     paths(login::token, send::message, read::read, conversation::messages, channels::channels, list::letters,
-        show::letter, replay::replay, sweep::sweep, discard::discard),
+        show::letter, replay::replay, sweep::sweep, discard::discard, ledger::check, reparse::webhooks),
     modifiers(&Bearer)
 )]
 struct Description;

@@ -16,6 +16,7 @@ pub(crate) enum Kind {
     NotTheSender,
     NotAMember,
     NotAnOperator,
+    RangeTooLarge,
     LetterNotFound,
     LetterClosed,
     ConversationNotFound,
@@ -44,6 +45,9 @@ impl Kind {
             Kind::NotTheSender => (StatusCode::FORBIDDEN, "not-the-sender", "The sender is somebody else"),
             Kind::NotAMember => (StatusCode::FORBIDDEN, "not-a-member", "The conversation is not yours"),
             Kind::NotAnOperator => (StatusCode::FORBIDDEN, "not-an-operator", "Only operators may do this"),
+            Kind::RangeTooLarge => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "range-too-large", "The range holds too much for one check")
+            }
             Kind::LetterNotFound => (StatusCode::NOT_FOUND, "letter-not-found", "There is no such dead letter"),
             Kind::LetterClosed => {
                 (StatusCode::CONFLICT, "letter-closed", "The dead letter was replayed or discarded already")

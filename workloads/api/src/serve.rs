@@ -16,7 +16,10 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::problem::{Kind, Problem};
-use crate::{Api, Error, channels, conversation, dead_letters, health, login, metrics, openapi, read, send, webhooks};
+use crate::{
+    Api, Error, channels, conversation, dead_letters, health, ledger, login, metrics, openapi, read, reparse, send,
+    webhooks,
+};
 
 /// All routes.
 pub fn app(api: Arc<Api>) -> Router {
@@ -31,6 +34,8 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/v1/dead-letters/{id}", get(dead_letters::show::letter))
         .route("/v1/dead-letters/{id}/replay", post(dead_letters::replay::replay))
         .route("/v1/dead-letters/{id}/discard", post(dead_letters::discard::discard))
+        .route("/v1/ledger", get(ledger::check))
+        .route("/v1/journal/{connector}/replay", post(reparse::webhooks))
         .route("/webhooks/{connector}", get(webhooks::handshake).post(webhooks::take))
         .route("/health", get(health::health))
         .route("/livez", get(health::livez))

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
-use chat4all_kafka::{Placed, ProduceError};
+use chat4all_kafka::{GroupProtocol, KafkaConfig, Placed, ProduceError};
 use chat4all_message::{AcceptedMessage, WebhookRecord};
 use chat4all_store::{Memory, Store};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -223,6 +223,12 @@ pub(crate) fn open(journal: Arc<dyn Journal>, store: Arc<dyn Store>) -> (Arc<Api
     std::fs::write(secrets.join("verify-token"), VERIFY_TOKEN).unwrap();
     let config = Config {
         listen: "127.0.0.1:0".parse().unwrap(),
+        // Nobody listens there.
+        kafka: KafkaConfig {
+            bootstrap_servers: "127.0.0.1:1".into(),
+            session_timeout: Duration::from_secs(6),
+            protocol: GroupProtocol::default(),
+        },
         topics: chat4all_message::Topics::default(),
         connectors: vec!["main=whatsapp".parse().unwrap()],
         auth_dir: files.path().to_owned(),

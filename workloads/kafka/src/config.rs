@@ -94,6 +94,23 @@ impl KafkaConfig {
         config
     }
 
+    /// A client that joins no group and commits nothing; with a group's name it sees that group's offsets.
+    pub(crate) fn onlooker(&self, group: Option<&str>) -> ClientConfig {
+        let mut config = self.client();
+        config
+            // The library wants a name; nobody commits under it.
+            .set("group.id", group.unwrap_or("chat4all-onlookers-that-commit-nothing"))
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            // What the retention deleted since the range was chosen is passed over.
+            .set("auto.offset.reset", "earliest")
+            .set("enable.partition.eof", "true")
+            .set("allow.auto.create.topics", "false")
+            .set("fetch.wait.max.ms", "100")
+            .set("queued.max.messages.kbytes", "8192");
+        config
+    }
+
     fn share_out(&self, config: &mut ClientConfig) {
         let strategy = match self.protocol {
             GroupProtocol::Eager => "range",

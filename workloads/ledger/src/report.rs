@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 /// What became of every message that was accepted in a range of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = LedgerReport)]
 pub struct Report {
     /// The beginning of the range.
     #[schema(value_type = String, example = "2026-11-25T10:00:00Z")]
@@ -33,6 +34,7 @@ pub struct Report {
 
 /// Counts that add up: accepted = delivered + failed + dead_lettered + in_flight + unaccounted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = LedgerTally)]
 pub struct Tally {
     /// All of them.
     pub accepted: u64,
@@ -50,6 +52,7 @@ pub struct Tally {
 
 /// Where messages in flight wait.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = LedgerWaiting)]
 pub struct Waiting {
     /// For a router.
     pub router: u64,

@@ -24,6 +24,14 @@ pub trait Conversations: Send + Sync {
     /// what is known about a delivery's states.
     async fn put_message(&self, message: &AcceptedMessage, deliveries: &[Delivery]) -> Result<()>;
 
+    /// What is known about each delivery of a message, ordered by delivery id; `None` when the message is
+    /// not stored.
+    async fn deliveries(
+        &self,
+        conversation: &ConversationId,
+        message: MessageId,
+    ) -> Result<Option<Vec<StoredDelivery>>>;
+
     /// One page of a conversation, newest first.
     async fn page(&self, conversation: &ConversationId, request: &PageRequest) -> Result<Page>;
 }

@@ -210,6 +210,19 @@ impl Conversations for Memory {
         Ok(())
     }
 
+    async fn deliveries(
+        &self,
+        conversation: &ConversationId,
+        message: MessageId,
+    ) -> Result<Option<Vec<StoredDelivery>>> {
+        let state = self.state();
+        if !state.messages.get(conversation).is_some_and(|messages| messages.contains_key(&message)) {
+            return Ok(None);
+        }
+        let rows = state.deliveries.get(&message).into_iter().flatten();
+        Ok(Some(rows.filter_map(|(id, row)| row.stored(*id)).collect()))
+    }
+
     async fn page(&self, conversation: &ConversationId, request: &PageRequest) -> Result<Page> {
         let state = self.state();
         let limit = request.limit as usize;

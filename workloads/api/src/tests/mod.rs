@@ -6,6 +6,7 @@ mod conversations;
 mod dead_letters;
 mod idempotency;
 mod kafka;
+mod ledger;
 mod login;
 mod operations;
 mod read;

@@ -15,7 +15,7 @@ use chat4all_message::{
 use chat4all_store::{
     Claim, Closing, Conversations, DeadLetter, DeadLetters, Deed, Error, HeldStatus, IdempotencyKeys, InboundPlace,
     Inbox, Ledger, LedgerEntry, LetterBody, LetterCursor, LetterFilter, LetterPage, Page, PageRequest, People, Person,
-    Place, RequestKey, Result, Statuses, Store, StoredLetter, Unread, Waiting, WaitingDelivery,
+    Place, RequestKey, Result, Statuses, Store, StoredDelivery, StoredLetter, Unread, Waiting, WaitingDelivery,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -95,8 +95,15 @@ async fn the_description_names_the_routes_of_clients() {
     let paths: Vec<&str> = description["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     let letters =
         ["", "/replay", "/{id}", "/{id}/discard", "/{id}/replay"].map(|rest| format!("/v1/dead-letters{rest}"));
-    let others =
-        ["/auth/token", "/v1/channels", "/v1/conversations/{id}/messages", "/v1/messages", "/v1/messages/{id}/read"];
+    let others = [
+        "/auth/token",
+        "/v1/channels",
+        "/v1/ledger",
+        "/v1/journal/{connector}/replay",
+        "/v1/conversations/{id}/messages",
+        "/v1/messages",
+        "/v1/messages/{id}/read",
+    ];
     let expected: BTreeSet<&str> = letters.iter().map(String::as_str).chain(others).collect();
     assert_eq!(paths.into_iter().collect::<BTreeSet<_>>(), expected);
     let accepted = &description["paths"]["/v1/messages"]["post"]["responses"]["202"];
@@ -180,6 +187,9 @@ impl Conversations for Away {
         away()
     }
     async fn put_message(&self, _: &AcceptedMessage, _: &[Delivery]) -> Result<()> {
+        away()
+    }
+    async fn deliveries(&self, _: &ConversationId, _: MessageId) -> Result<Option<Vec<StoredDelivery>>> {
         away()
     }
     async fn page(&self, _: &ConversationId, _: &PageRequest) -> Result<Page> {

@@ -18,9 +18,11 @@ pub async fn run(args: Api) -> Result<(), Box<dyn Error>> {
     let mut registry = registry();
     let metrics = Metrics::register(registry.sub_registry_with_prefix(PREFIX));
     let Some(store) = reach(&workload.store.config(), &shutdown).await else { return Ok(()) };
-    let producer = Producer::connect(&workload.kafka.config())?;
+    let kafka = workload.kafka.config();
+    let producer = Producer::connect(&kafka)?;
     let config = Config {
         listen: workload.life.http_listen,
+        kafka,
         topics: workload.kafka.topics(),
         connectors: args.connectors,
         auth_dir: args.auth_dir,

@@ -94,6 +94,7 @@ pub async fn run(args: Dev) -> Result<(), Box<dyn Error>> {
 
     let config = chat4all_api::Config {
         listen: args.http_listen,
+        kafka,
         topics,
         connectors,
         auth_dir: secrets.auth(),

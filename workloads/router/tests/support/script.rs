@@ -14,7 +14,7 @@ use chat4all_message::{
 use chat4all_store::{
     Claim, Closing, Conversations, DeadLetter, DeadLetters, Deed, Error, HeldStatus, IdempotencyKeys, InboundPlace,
     Inbox, Ledger, LedgerEntry, LetterBody, LetterCursor, LetterFilter, LetterPage, Memory, Page, PageRequest, People,
-    Person, Place, RequestKey, Result, Statuses, Store, StoredLetter, Unread, Waiting, WaitingDelivery,
+    Person, Place, RequestKey, Result, Statuses, Store, StoredDelivery, StoredLetter, Unread, Waiting, WaitingDelivery,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -110,6 +110,14 @@ impl Conversations for Scripted {
 
     async fn put_message(&self, message: &AcceptedMessage, deliveries: &[Delivery]) -> Result<()> {
         self.around(self.memory.put_message(message, deliveries)).await
+    }
+
+    async fn deliveries(
+        &self,
+        conversation: &ConversationId,
+        message: MessageId,
+    ) -> Result<Option<Vec<StoredDelivery>>> {
+        self.around(self.memory.deliveries(conversation, message)).await
     }
 
     async fn page(&self, conversation: &ConversationId, request: &PageRequest) -> Result<Page> {

@@ -63,6 +63,26 @@ impl Conversations for Cassandra {
         Ok(())
     }
 
+    async fn deliveries(
+        &self,
+        conversation: &ConversationId,
+        message: MessageId,
+    ) -> Result<Option<Vec<StoredDelivery>>> {
+        let action = || format!("read the deliveries of message {message}");
+        let (name, bucket, created_at, id) = key(conversation, message);
+        let values = (name, bucket, created_at, id, created_at, id);
+        let rows: Vec<DeliveryRow> = self.all(action, &self.statements.deliveries, values).await?;
+        let stored: std::result::Result<Vec<_>, _> =
+            rows.into_iter().filter_map(|row| row.stored().transpose()).collect();
+        let stored = stored.map_err(|source| Error::new(action(), source))?;
+        if stored.is_empty() {
+            let values = (name, bucket, created_at, id);
+            let row: Option<(Uuid,)> = self.first_row(action, &self.statements.has_message, values).await?;
+            return Ok(row.map(|_| stored));
+        }
+        Ok(Some(stored))
+    }
+
     async fn page(&self, conversation: &ConversationId, request: &PageRequest) -> Result<Page> {
         let nothing = Page { messages: Vec::new(), next: None };
         let mut before = request.before.map(|cursor| Position::from(cursor.message_id));

@@ -65,6 +65,8 @@ statements! {
     /// For skipping: without the contents.
     message_ids: "SELECT message_id FROM messages
         WHERE conversation_id = ? AND bucket = ? AND (created_at, message_id) < (?, ?) LIMIT ?";
+    has_message: "SELECT message_id FROM messages
+        WHERE conversation_id = ? AND bucket = ? AND created_at = ? AND message_id = ?";
     deliveries: "SELECT message_id, delivery_id, recipient, connector, sent_at, delivered_at, read_at, failed_at,
         reopened_at, code, reason, dead_lettered_at, provider_id, attempts, unknown_outcomes FROM deliveries
         WHERE conversation_id = ? AND bucket = ? AND (created_at, message_id) >= (?, ?) AND (created_at, message_id) <= (?, ?)";

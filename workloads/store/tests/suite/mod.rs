@@ -34,6 +34,7 @@ macro_rules! for_each_behaviour {
             an_unknown_conversation_has_no_members_and_no_messages
             members_are_added_once_and_stay
             a_message_to_many_has_one_delivery_for_each
+            the_deliveries_of_one_message_are_found_by_its_id
             a_message_repeated_after_its_statuses_changes_nothing
             a_status_before_the_message_waits_in_its_row
             statuses_in_every_order_give_the_same
@@ -272,6 +273,25 @@ pub async fn a_message_to_many_has_one_delivery_for_each(store: &dyn Store) {
     let mut expected: Vec<_> = deliveries.iter().map(|d| (d.reference.delivery_id, d.recipient.clone())).collect();
     expected.sort();
     assert_eq!(found, expected, "ordered by delivery id");
+}
+
+pub async fn the_deliveries_of_one_message_are_found_by_its_id(store: &dyn Store) {
+    let conversation = conversation();
+    let [first, second, third] =
+        ["10:00:00Z", "10:00:00Z", "10:00:01Z"].map(|time| message(&conversation, at(&format!("2026-11-25T{time}"))));
+    let delivery = put(store, &first).await;
+    put(store, &second).await;
+    store.put_message(&third, &[]).await.unwrap();
+    store.apply(&delivery.reference, &DeliveryEvent::Delivered, at("2026-11-25T10:00:03Z")).await.unwrap();
+    let found = store.deliveries(&conversation, first.message_id).await.unwrap().unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].delivery_id, found[0].times.status()), (delivery.reference.delivery_id, Status::Delivered));
+    assert_eq!(store.deliveries(&conversation, third.message_id).await.unwrap(), Some(vec![]), "stored for nobody");
+    assert_eq!(store.deliveries(&conversation, id_at(at("2026-11-25T10:00:00Z"))).await.unwrap(), None);
+    let early = message(&conversation, at("2026-11-25T10:00:02Z"));
+    let reference = Delivery::of(&early, recipient(), "whatsapp").reference;
+    store.apply(&reference, &DeliveryEvent::Read, at("2026-11-25T10:00:03Z")).await.unwrap();
+    assert_eq!(store.deliveries(&conversation, early.message_id).await.unwrap(), None, "only a status is there");
 }
 
 pub async fn a_message_repeated_after_its_statuses_changes_nothing(store: &dyn Store) {
