@@ -48,6 +48,8 @@ fn message(number: usize) -> AcceptedMessage {
         content: "olá".into(),
         file_id: None,
         media: None,
+        template: None,
+        inbound: None,
         reply_to: None,
     }
 }
