@@ -10,7 +10,7 @@ PACKAGES = --workspace
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down dev test lint unit integration independent charts e2e images cluster simulate-scaling bench-assignment measure-offsets generate
+.PHONY: help up down dev test lint unit integration independent charts e2e images cluster simulate-scaling bench-assignment bench-connectors measure-offsets generate
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,11 @@ bench-assignment: ## compare the ways in which consumers share partitions, on a 
 	@e2e/prepare.sh build
 	cargo build --locked $(PACKAGES) --example bench-assignment
 	@e2e/with-backends.sh "$(CARGO_TARGET_DIR)/debug/examples/bench-assignment"
+
+bench-connectors: ## what one connector replica carries a second and holds in memory, on a Kafka and a Cassandra under Docker
+	@e2e/prepare.sh build
+	cargo build --locked --release $(PACKAGES) --example bench-connectors
+	@e2e/with-backends.sh "$(CARGO_TARGET_DIR)/release/examples/bench-connectors"
 
 measure-offsets: ## what looking at the offsets of 1, 10 and 100 clusters costs, on a Kafka under Docker
 	@e2e/prepare.sh build

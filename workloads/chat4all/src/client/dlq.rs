@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Client, Target, print};
+use super::{Client, Target, instant, print};
 
 /// `chat4all dlq`.
 #[derive(Debug, Subcommand)]
@@ -37,23 +37,23 @@ struct Filter {
     #[arg(long)]
     recipient: Option<String>,
     /// Given up at this instant or later, for example 2026-11-25T10:00:00Z.
-    #[arg(long)]
+    #[arg(long, value_parser = instant)]
     from: Option<Timestamp>,
     /// Given up before this instant.
-    #[arg(long)]
+    #[arg(long, value_parser = instant)]
     to: Option<Timestamp>,
 }
 
 impl Filter {
     /// What is given, by the API's names.
     fn given(&self) -> Vec<(&'static str, String)> {
-        let instant = |at: Option<Timestamp>| at.map(|at| at.to_string());
+        let shown = |at: Option<Timestamp>| at.map(|at| at.to_string());
         let all = [
             ("reason", self.reason.clone()),
             ("connector", self.connector.clone()),
             ("recipient_id", self.recipient.clone()),
-            ("from", instant(self.from)),
-            ("to", instant(self.to)),
+            ("from", shown(self.from)),
+            ("to", shown(self.to)),
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }

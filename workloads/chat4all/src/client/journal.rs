@@ -7,7 +7,7 @@ use clap::Subcommand;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Client, Target, print};
+use super::{Client, Target, instant, print};
 
 /// `chat4all journal`.
 #[derive(Debug, Subcommand)]
@@ -24,10 +24,10 @@ pub struct Replay {
     /// The connector's name in the resource.
     connector: String,
     /// Since when, for example 2026-11-25T10:00:00Z.
-    #[arg(long)]
+    #[arg(long, value_parser = instant)]
     from: Timestamp,
     /// Until when; now when left out.
-    #[arg(long)]
+    #[arg(long, value_parser = instant)]
     to: Option<Timestamp>,
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use chat4all_ledger::{Report, Tally, Waiting};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Client, Target, print};
+use super::{Client, Target, instant, print};
 
 /// `chat4all ledger`.
 #[derive(Debug, clap::Args)]
@@ -14,10 +14,10 @@ pub struct Ledger {
     #[command(flatten)]
     target: Target,
     /// Since when, for example 2026-11-25T10:00:00Z; an hour before the end when left out.
-    #[arg(long)]
+    #[arg(long, value_parser = instant)]
     from: Option<Timestamp>,
     /// Until when; now when left out.
-    #[arg(long)]
+    #[arg(long, value_parser = instant)]
     to: Option<Timestamp>,
     /// Print the API's answer as it is.
     #[arg(long)]

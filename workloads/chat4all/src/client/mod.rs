@@ -8,6 +8,7 @@ pub mod ledger;
 use std::io::Write as _;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -167,6 +168,11 @@ impl Client {
         let body = response.bytes().await.map_err(unreachable)?;
         read(status, &body).unwrap_or_else(|| Err(Error::Unknown { url: self.url.clone(), status }))
     }
+}
+
+/// An instant of the command line.
+pub fn instant(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "write an instant, for example 2026-11-25T10:00:00Z".to_owned())
 }
 
 /// Prints an answer for people or programs.
