@@ -184,6 +184,12 @@ impl Refusal {
         }
     }
 
+    /// Whether the account is disconnected because its token is not valid any more.
+    pub fn token_expired(&self) -> bool {
+        // Meta's code on all of its channels.
+        self.kind == Kind::AccountDisconnected && self.code == "190"
+    }
+
     /// A name out of a small fixed set, for metrics and for the reason header of a dead letter.
     pub fn category(&self) -> &'static str {
         match self.kind {

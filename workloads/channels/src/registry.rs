@@ -8,8 +8,9 @@ use chat4all_message::Channel as Kind;
 
 use crate::capabilities::Capabilities;
 use crate::channel::Channel;
+use crate::pace::Pace;
 use crate::webhook::WebhookGate;
-use crate::{instagram, messenger, standard_webhook, telegram, whatsapp};
+use crate::{instagram, messenger, meta, standard_webhook, telegram, whatsapp};
 
 /// What a connector was given to reach its provider.
 #[derive(Debug, Clone)]
@@ -115,5 +116,15 @@ pub fn capabilities(kind: Kind) -> &'static Capabilities {
         Kind::Messenger => &messenger::CAPABILITIES,
         Kind::Telegram => &telegram::CAPABILITIES,
         Kind::Webhook => &standard_webhook::CAPABILITIES,
+    }
+}
+
+/// How fast a channel's provider may be called, where the account has no other limit.
+pub fn pace(kind: Kind) -> Pace {
+    match kind {
+        Kind::Whatsapp => whatsapp::PACE,
+        Kind::Instagram | Kind::Messenger => meta::dialog::PACE,
+        Kind::Telegram => telegram::PACE,
+        Kind::Webhook => Pace::UNLIMITED,
     }
 }

@@ -148,7 +148,7 @@ impl Assignment {
         let share = limits.share(self.owned.len());
         let mut changes = Vec::new();
         for (id, owned) in &mut self.owned {
-            let pause = !gate_open || share.pause(owned.held, owned.paused);
+            let pause = !gate_open || share.pause(owned.held, owned.paused) || owned.watermark.is_full(owned.paused);
             if pause != owned.paused {
                 owned.paused = pause;
                 changes.push((id.clone(), pause));

@@ -22,6 +22,7 @@ mod producer;
 mod pulse;
 mod record;
 mod runtime;
+mod share;
 mod together;
 mod waker;
 mod watermark;
@@ -38,6 +39,7 @@ pub use producer::{Placed, ProduceError, Producer};
 pub use pulse::Pulse;
 pub use record::Record;
 pub use runtime::{Consumer, Handler, Settings};
+pub use share::Share;
 pub use together::together;
 
 /// The consumer or the producer could not go on.

@@ -29,6 +29,7 @@ use crate::lease::{Ended, Lease};
 use crate::metrics::{ConsumerMetrics, Group};
 use crate::pulse::Pulse;
 use crate::record::Record;
+use crate::share::{Share, Shares};
 use crate::waker::Waker;
 use crate::watermark::Begin;
 
@@ -85,6 +86,7 @@ pub struct Consumer<H> {
     running: JoinSet<Finished>,
     drains: VecDeque<Drain>,
     waker: Waker,
+    shares: Shares,
     /// When [`MARKERS`] were last looked for.
     markers: Instant,
 }
@@ -135,6 +137,7 @@ impl<H: Handler> Consumer<H> {
             member: Member { client: Arc::new(client), rebalances },
             topics: settings.topics.iter().map(|t| t.as_str().into()).collect(),
             group: Group { group: settings.group.clone() },
+            shares: Shares::of(&settings.topics),
             settings,
             handler,
             gate,
@@ -155,6 +158,11 @@ impl<H: Handler> Consumer<H> {
         self.pulse.clone()
     }
 
+    /// The part of the topics' partitions that this member owns.
+    pub fn share(&self) -> Share {
+        self.shares.share()
+    }
+
     /// Consumes until `shutdown`; then finishes what is at work, commits and leaves the group.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), Error> {
         let topics: Vec<&str> = self.settings.topics.iter().map(String::as_str).collect();
@@ -169,6 +177,7 @@ impl<H: Handler> Consumer<H> {
         self.show();
         self.pulse.set_joined(false);
         self.waker.rest().await;
+        self.shares.rest().await;
         self.leave().await;
         outcome
     }
@@ -203,7 +212,9 @@ impl<H: Handler> Consumer<H> {
                         self.wake();
                     }
                 }
+                () = self.shares.answered() => self.show(),
                 _ = tick.tick() => {
+                    self.shares.ask(&self.member.client);
                     self.pass_markers();
                     self.store();
                 }
@@ -355,6 +366,9 @@ impl<H: Handler> Consumer<H> {
                     self.assignment.take(id);
                 }
                 self.pulse.set_joined(true);
+                // More partitions come with an assignment, be it an empty one.
+                self.shares.count_anew();
+                self.shares.ask(&self.member.client);
                 self.repause();
                 self.wake();
             }
@@ -460,6 +474,7 @@ impl<H: Handler> Consumer<H> {
         self.metrics.in_flight.get_or_create(&self.group).set(gauge(in_flight));
         let paused = self.assignment.iter_mut().filter(|(_, owned)| owned.paused).count();
         self.metrics.paused.get_or_create(&self.group).set(gauge(paused));
+        self.shares.tell(self.assignment.len());
         self.metrics.partitions.get_or_create(&self.group).set(gauge(self.assignment.len()));
         let load = self.assignment.load(&self.settings.limits, self.gate.is_open());
         self.metrics.busy.note(&self.group.group, load);

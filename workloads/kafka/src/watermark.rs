@@ -4,6 +4,11 @@
 
 use std::collections::VecDeque;
 
+/// How many records may have come since the first one that is not done. One that waits for hours lets
+/// the partition flow so far and no further: it bounds the memory (16 bytes for each) and what the next
+/// owner must look at again after a crash.
+const LONGEST: usize = 50_000;
+
 /// The completed offsets of one partition in one assignment.
 #[derive(Debug, Default)]
 pub(crate) struct Watermark {
@@ -51,6 +56,11 @@ impl Watermark {
     /// Whether everything that came is done.
     pub(crate) fn is_clear(&self) -> bool {
         self.open.is_empty()
+    }
+
+    /// Whether no more should come for now; once that is so, until half of it is committed.
+    pub(crate) fn is_full(&self, was_full: bool) -> bool {
+        self.open.len() >= if was_full { LONGEST / 2 } else { LONGEST }
     }
 
     /// The client went on to `next` and gave out every record before it: what lies between the last one
@@ -119,6 +129,23 @@ mod tests {
         let mut watermark = Watermark::default();
         watermark.pass(8);
         assert_eq!(watermark.frontier(), Some(8));
+    }
+
+    #[test]
+    fn what_comes_behind_a_record_that_is_not_done_is_bounded() {
+        let mut watermark = Watermark::default();
+        let newest = LONGEST as i64;
+        for offset in 0..newest {
+            assert!(!watermark.is_full(false));
+            watermark.begin(offset);
+            if offset > 0 {
+                watermark.complete(offset);
+            }
+        }
+        assert!(watermark.is_full(false) && watermark.is_full(true));
+        watermark.complete(0);
+        assert!(!watermark.is_full(true));
+        assert_eq!(watermark.frontier(), Some(newest));
     }
 
     #[test]

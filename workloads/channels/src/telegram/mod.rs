@@ -9,7 +9,9 @@ mod request;
 mod response;
 mod webhook;
 
-use chat4all_message::{Channel as Kind, Delivery, MediaKind, WebhookRecord};
+use std::time::Duration;
+
+use chat4all_message::{Address, Channel as Kind, Delivery, MediaKind, WebhookRecord};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
@@ -18,6 +20,7 @@ use crate::capabilities::{Capabilities, MediaRule};
 use crate::channel::{Channel, Unsendable};
 use crate::limit::Limit;
 use crate::outgoing::Outgoing;
+use crate::pace::{Pace, PairLimit};
 use crate::registry::{ChannelConfig, Error};
 use crate::webhook::WebhookEvent;
 
@@ -43,6 +46,20 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     read_mark: false,
     tells_delivered: false,
     tells_read: false,
+};
+
+/// How fast a bot may send: to a person one a second, to a group 20 a minute, and nothing ahead.
+/// Source: provider-contracts, "Telegram Bot API".
+pub const PACE: Pace = Pace {
+    account: Some(30.0),
+    recordings: None,
+    recipient: |chat| match chat {
+        Address::Telegram(chat) => {
+            let every = Duration::from_secs(if *chat < 0 { 3 } else { 1 });
+            Some(PairLimit { every, burst: 1 })
+        }
+        _ => None,
+    },
 };
 
 /// One bot.

@@ -9,6 +9,8 @@ mod response;
 mod upload;
 mod webhook;
 
+use std::time::Duration;
+
 use chat4all_message::{Channel as Kind, Delivery, MediaKind, WebhookRecord};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
@@ -18,6 +20,7 @@ use crate::capabilities::{Capabilities, MediaRule};
 use crate::channel::{Channel, Unsendable};
 use crate::limit::Limit;
 use crate::outgoing::Outgoing;
+use crate::pace::{Pace, PairLimit};
 use crate::registry::{ChannelConfig, Error};
 use crate::upload::Uploads;
 use crate::webhook::WebhookEvent;
@@ -43,6 +46,14 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     read_mark: true,
     tells_delivered: true,
     tells_read: true,
+};
+
+/// How fast a number may send. One that was upgraded may be given more, one in coexistence less.
+/// Source: provider-contracts, "WhatsApp Business Cloud API", rates.
+pub const PACE: Pace = Pace {
+    account: Some(80.0),
+    recordings: None,
+    recipient: |_| Some(PairLimit { every: Duration::from_secs(6), burst: 45 }),
 };
 
 /// One business phone number.

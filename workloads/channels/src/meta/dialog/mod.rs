@@ -14,8 +14,12 @@ use crate::answer::Answer;
 use crate::capabilities::Capabilities;
 use crate::channel::{Channel, Unsendable};
 use crate::outgoing::Outgoing;
+use crate::pace::Pace;
 use crate::secret::Secret;
 use crate::webhook::WebhookEvent;
+
+/// How fast a page or an account may send. Source: provider-contracts, "Instagram", which speaks of both.
+pub(crate) const PACE: Pace = Pace { account: Some(300.0), recordings: Some(10.0), recipient: |_| None };
 
 /// One page or one Instagram account. `Debug` shows no token.
 #[derive(Debug)]
