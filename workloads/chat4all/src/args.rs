@@ -1,14 +1,17 @@
 //! Every setting with its environment variable, default and unit.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chat4all_channels::Pace;
 use chat4all_connector::{BreakerPolicy, OnUnknownOutcome, RetryPolicy};
 use chat4all_kafka::{GroupProtocol, KafkaConfig};
 use chat4all_message::{Channel, Connector, Topics};
 use chat4all_store::cassandra::{CassandraConfig, Keyspace, Replication};
 use clap::{Parser, Subcommand};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::telemetry::LogFormat;
@@ -192,6 +195,9 @@ pub struct ConnectorArgs {
     /// spec.connectors[].account as JSON.
     #[arg(long, env = "CONNECTOR_ACCOUNT")]
     pub connector_account: String,
+    /// spec.connectors[].budget as JSON; what the channel's provider takes by default when left out.
+    #[arg(long, env = "CONNECTOR_BUDGET", value_parser = json::<Budget>)]
+    pub connector_budget: Option<Budget>,
     /// spec.connectors[].circuitBreaker as JSON.
     #[arg(long, env = "CONNECTOR_CIRCUIT_BREAKER", value_parser = json::<BreakerPolicy>)]
     pub connector_circuit_breaker: Option<BreakerPolicy>,
@@ -209,6 +215,21 @@ pub struct ConnectorArgs {
     /// message, before the message goes to the dead-letter queue; 1 to 86400.
     #[arg(long, env = "CONNECTOR_HOLD_SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub connector_hold_seconds: u64,
+}
+
+/// How fast one account may be called, where it is not as fast as the provider takes by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Budget {
+    /// Calls a second of all replicas together.
+    messages_per_second: NonZeroU32,
+}
+
+impl Budget {
+    /// The channel's pace with this budget.
+    pub fn of(self, usual: Pace) -> Pace {
+        usual.with_account(f64::from(self.messages_per_second.get()))
+    }
 }
 
 fn json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
@@ -290,6 +311,9 @@ mod tests {
         assert_eq!(json::<BreakerPolicy>(breaker), Ok(BreakerPolicy::default()));
         let retry = r#"{"maxAttempts":6,"initialBackoffMillis":1000,"maxBackoffMillis":16000}"#;
         assert_eq!(json::<RetryPolicy>(retry), Ok(RetryPolicy::default()));
+        let budget = json::<Budget>(r#"{"messagesPerSecond":1000}"#).unwrap();
+        assert_eq!(budget.of(Pace::UNLIMITED).account, Some(1000.0));
+        assert!(json::<Budget>(r#"{"messagesPerSecond":0}"#).is_err());
         assert_eq!(quoted::<OnUnknownOutcome>("Hold"), Ok(OnUnknownOutcome::Hold));
         assert!(quoted::<OnUnknownOutcome>("Forget").is_err());
     }

@@ -11,15 +11,19 @@ use chat4all_kafka::{DeadLetter, Ended, Handler, Lease, Producer, Record, persev
 use chat4all_message::{Address, Channel, Delivery, DeliveryEvent, Effort, StatusUpdate, Subject};
 use chat4all_store::{Attempt, LedgerEntry, Outcome, Store};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::Config;
-use crate::account::Account;
+use crate::account::{Account, Calls, Rest};
 use crate::breaker::Health;
 use crate::gone::Gone;
 use crate::metrics::{Call as CallLabels, ConnectorMetrics, Labels};
 use crate::moved::Moved;
+use crate::pairs::Pairs;
+use crate::parked::Parked;
 use crate::policy::{OnUnknownOutcome, UNKNOWN_OUTCOME};
 use crate::provider::Provider;
+use crate::standing::Standing;
 use crate::step::{self, Step};
 use crate::verdict::{Call, Verdict, judge};
 
@@ -35,6 +39,7 @@ pub(crate) struct Deliverer {
     pub(crate) metrics: ConnectorMetrics,
     pub(crate) moved: Moved,
     pub(crate) gone: Gone,
+    pub(crate) pairs: Pairs,
 }
 
 impl Handler for Deliverer {
@@ -55,8 +60,7 @@ impl Deliverer {
         let read = async || lease.persist("read the ledger", || self.store.entry(id)).await;
         let (mut entry, delivery) = futures::try_join!(read(), self.addressed(delivery, lease))?;
         let delivery = delivery.as_ref();
-        // In a row, for this recipient: kept in memory, since a lost count only means a shorter pause.
-        let mut recipient_refusals = 0;
+        let mut past = Past::default();
         loop {
             let replays = record.replays().max(entry.as_ref().map_or(0, |entry| entry.replays));
             match step::next(
@@ -69,7 +73,7 @@ impl Deliverer {
                     if entry.as_ref().is_some_and(|e| effort.unknown_outcomes > e.effort.unknown_outcomes) {
                         self.count_unknown();
                     }
-                    lease.unless_ending(sleep_until(at)).await?;
+                    self.park(sleep_until(at), lease).await?;
                     if effort.unknown_outcomes > 0
                         && let Some(proven) = read().await?.filter(is_sent)
                     {
@@ -77,10 +81,8 @@ impl Deliverer {
                         continue;
                     }
                     let last = entry.as_ref().and_then(step::last_refusal);
-                    let spent = Spent { replays, effort, last_refusal: last, recipient_refusals };
-                    let (after, refused) = self.attempt(delivery, spent, lease).await?;
-                    recipient_refusals = if refused { recipient_refusals + 1 } else { 0 };
-                    entry = Some(after);
+                    let spent = Spent { replays, effort, last_refusal: last };
+                    entry = Some(self.attempt(delivery, spent, &mut past, lease).await?);
                 }
                 Step::Wait { since, effort: _ } => {
                     self.count_unknown();
@@ -193,18 +195,25 @@ impl Deliverer {
         }
     }
 
-    /// One call with its two ledger entries. Also tells whether the recipient was throttled.
+    /// One call with its two ledger entries.
     async fn attempt(
         &self,
         delivery: &Delivery,
         spent: Spent<'_>,
+        past: &mut Past,
         lease: &Lease,
-    ) -> Result<(LedgerEntry, bool), Ended> {
-        let Spent { replays, effort: before, last_refusal, recipient_refusals } = spent;
+    ) -> Result<LedgerEntry, Ended> {
+        let Spent { replays, effort: before, last_refusal } = spent;
         let addressed = self.moved.follow(delivery);
+        // A mark is no message to the recipient.
+        let paced = delivery.read_mark.is_none().then_some(&addressed.recipient);
+        while let Some(until) = paced.and_then(|recipient| self.pairs.wait(recipient, Instant::now())) {
+            self.park(tokio::time::sleep_until(until), lease).await?;
+        }
+        let turn = lease.unless_ending(self.account.turn(Calls::of(delivery))).await?;
         // Closed never: the semaphore lives as long as the provider.
         let _slot = lease.unless_ending(self.provider.calls.acquire()).await?;
-        let permit = lease.unless_ending(self.account.admit()).await?;
+        let permit = lease.unless_ending(self.account.admit(turn)).await?;
         let since = Timestamp::now();
         let begun = LedgerEntry {
             effort: Effort { attempts: before.attempts + 1, ..before },
@@ -219,8 +228,11 @@ impl Deliverer {
                 // Made when its turn has come: a signature holds the time.
                 let request = match self.request(&prepared) {
                     Ok(request) => request,
-                    Err(outcome) => return Ok((self.write_down(delivery, replays, before, outcome).await, false)),
+                    Err(outcome) => return Ok(self.write_down(delivery, replays, before, outcome).await),
                 };
+                if let Some(recipient) = paced {
+                    self.pairs.sent(recipient, Instant::now());
+                }
                 self.call(&prepared, request, &begun, lease).await?
             }
             // Nothing of the message was sent, so there is no attempt to write down before.
@@ -228,28 +240,43 @@ impl Deliverer {
         };
         let aliases = if let Answer::Accepted { aliases, .. } = &answer { aliases.clone() } else { Vec::new() };
 
+        let why = match &answer {
+            Answer::Refused(refusal) => Standing::of(refusal),
+            Answer::Accepted { .. } | Answer::Moved { .. } => Standing::Good,
+        };
+        // While it fails for others, too, the provider may be at fault alone.
+        let others_are_well = past.well_at_failure.is_some_and(|then| self.account.well() > then);
         let call = Call {
             before,
-            recipient_refusals,
+            recipient_refusals: past.recipient_refusals,
             retry: &self.config.retry,
             on_unknown: self.on_unknown(delivery),
             can_upload: self.provider.can_upload(delivery),
             now: Timestamp::now(),
             jitter: rand::random(),
+            excused: permit.is_trial() && !others_are_well,
         };
         let Verdict { outcome, effort, health, pause, recipient_throttled } = judge(answer, &call);
-        permit.report(if self.provider.channel.each_recipient_is_a_server() { Health::NoSign } else { health }, pause);
+        if health == Health::Unwell {
+            past.well_at_failure = Some(self.account.well());
+        }
+        past.recipient_refusals = if recipient_throttled { past.recipient_refusals + 1 } else { 0 };
+        if recipient_throttled {
+            self.pairs.refused(&addressed.recipient, Instant::now());
+        }
+        let health = if self.provider.channel.each_recipient_is_a_server() { Health::NoSign } else { health };
+        permit.report(health, pause.map(|wait| Rest { wait, why }));
         if effort.unknown_outcomes > before.unknown_outcomes {
             self.count_unknown();
         }
-        let Some(outcome) = outcome else { return Ok((begun, false)) };
+        let Some(outcome) = outcome else { return Ok(begun) };
         let sent = matches!(outcome, Outcome::Sent { .. });
         let written = self.write_down(delivery, replays, effort, outcome).await;
         if sent {
             self.learn(&addressed.recipient, &aliases, lease).await?;
             self.await_reading(&addressed, since, lease).await?;
         }
-        Ok((written, recipient_throttled))
+        Ok(written)
     }
 
     /// Writes the attempt down and calls the provider.
@@ -263,7 +290,7 @@ impl Deliverer {
         lease.persist("write an attempt into the ledger", || self.store.record(&delivery.reference, begun)).await?;
 
         let labels = Labels { connector: self.config.name.clone() };
-        let started = tokio::time::Instant::now();
+        let started = Instant::now();
         let answer = self.provider.call(delivery, request).await;
         self.metrics.call_seconds.get_or_create(&labels).observe(started.elapsed().as_secs_f64());
         self.count_call(&answer);
@@ -310,7 +337,17 @@ impl Deliverer {
         lease: &Lease,
     ) -> Result<(), Ended> {
         let letter = DeadLetter { group: &self.group, reason: code, message: reason, attempts };
-        self.desk.give_up(&letter, record, lease).await
+        self.desk.give_up(&letter, record, lease).await?;
+        let labels = Labels { connector: self.config.name.clone() };
+        self.metrics.dead_letters.get_or_create(&labels).inc();
+        Ok(())
+    }
+
+    /// Waits aside: only this recipient is held up.
+    async fn park(&self, wait: impl Future<Output = ()>, lease: &Lease) -> Result<(), Ended> {
+        let labels = Labels { connector: self.config.name.clone() };
+        let _parked = Parked::count(&self.metrics.parked.get_or_create(&labels));
+        lease.unless_ending(wait).await
     }
 
     fn count_call(&self, answer: &Answer) {
@@ -362,8 +399,16 @@ struct Spent<'a> {
     effort: Effort,
     /// The code of the refusal that its last attempt ended with.
     last_refusal: Option<&'a str>,
-    /// In a row.
+}
+
+/// What is remembered of a delivery between its calls. In memory: lost, it means a shorter pause and one
+/// more call.
+#[derive(Debug, Default)]
+struct Past {
+    /// Refusals in a row for this recipient alone.
     recipient_refusals: u32,
+    /// When the provider last failed with it: how many calls had shown by then that it works.
+    well_at_failure: Option<u64>,
 }
 
 /// The code of a delivery that was not sent because its endpoint said earlier that it is gone.

@@ -1,11 +1,12 @@
 //! The connector: carries deliveries to one provider account. Around each call: ledger, account
-//! (pauses, breaker), time-out, classification by the channel, retry, dead letter. It also reads
+//! (pauses, budget, breaker), time-out, classification by the channel, retry, dead letter. It also reads
 //! the journal of the provider's webhooks. Knows one channel, and nothing of HTTP servers.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod account;
 mod breaker;
+mod budget;
 mod deliver;
 mod gone;
 mod guarded;
@@ -14,8 +15,11 @@ mod journal;
 mod metrics;
 mod moved;
 mod overdue;
+mod pairs;
+mod parked;
 mod policy;
 mod provider;
+mod standing;
 mod step;
 mod upload;
 mod verdict;
@@ -23,10 +27,10 @@ mod verdict;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat4all_channels::Channel;
+use chat4all_channels::{Channel, Pace};
 use chat4all_dead_letters::Desk;
 use chat4all_kafka::{
-    Consumer, ConsumerMetrics, Gate, KafkaConfig, Lease, Limits, Producer, Pulse, Settings, gate, together,
+    Consumer, ConsumerMetrics, Gate, KafkaConfig, Lease, Limits, Producer, Pulse, Settings, Share, gate, together,
 };
 use chat4all_message::Topics;
 use chat4all_store::Store;
@@ -38,6 +42,7 @@ use crate::gone::Gone;
 use crate::inbound::Intake;
 use crate::journal::Journal;
 use crate::moved::Moved;
+use crate::pairs::Pairs;
 use crate::provider::Provider;
 
 pub use crate::breaker::BreakerPolicy;
@@ -51,6 +56,8 @@ pub struct Config {
     pub name: String,
     /// The names of the topics.
     pub topics: Topics,
+    /// How fast the provider may be called, by all replicas together.
+    pub pace: Pace,
     /// When to stop calling a provider that fails.
     pub breaker: BreakerPolicy,
     /// When to try again, and when to give up.
@@ -88,6 +95,8 @@ pub struct Connector {
     outbound: Consumer<Deliverer>,
     inbound: Consumer<Journal>,
     account: Arc<Account>,
+    /// This replica's part of the budget: that of the partitions.
+    share: Share,
     deliverer: Arc<Deliverer>,
 }
 
@@ -103,7 +112,8 @@ impl Connector {
         metrics: ConnectorMetrics,
     ) -> Result<Self, Error> {
         let (keeper, gate) = gate();
-        let account = Arc::new(Account::new(config.name.clone(), config.breaker, keeper, metrics.clone()));
+        let account =
+            Arc::new(Account::new(config.name.clone(), config.breaker, &config.pace, keeper, metrics.clone()));
         let outbound = Settings {
             group: config.topics.connector_group(&config.name),
             topics: vec![config.topics.outbound(&config.name)],
@@ -137,12 +147,15 @@ impl Connector {
             desk,
             store,
             metrics,
+            pairs: Pairs::new(config.pace.recipient),
             config,
             moved: Moved::default(),
             gone: Gone::default(),
         });
+        let outbound = Consumer::new(kafka, outbound, deliverer.clone(), gate, consumer_metrics.clone())?;
         Ok(Self {
-            outbound: Consumer::new(kafka, outbound, deliverer.clone(), gate, consumer_metrics.clone())?,
+            share: outbound.share(),
+            outbound,
             inbound: Consumer::new(kafka, inbound, Arc::new(journal), Gate::always_open(), consumer_metrics)?,
             account,
             deliverer,
@@ -157,7 +170,7 @@ impl Connector {
     /// Carries deliveries until `shutdown`; then finishes the calls at work and leaves.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
         let ended = CancellationToken::new();
-        let account = self.account;
+        let (account, share) = (self.account, self.share);
         let consume = async {
             let outcome = together(self.outbound, self.inbound, shutdown).await;
             ended.cancel();
@@ -165,7 +178,7 @@ impl Connector {
         };
         let lease = Lease::until(ended.clone());
         let overdue = self.deliverer.end_overdue(&lease);
-        let (_, _, consumed) = tokio::join!(ended.run_until_cancelled(account.tend()), overdue, consume);
+        let (_, _, consumed) = tokio::join!(ended.run_until_cancelled(account.tend(share)), overdue, consume);
         Ok(consumed?)
     }
 }

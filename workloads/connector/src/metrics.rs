@@ -1,5 +1,7 @@
 //! What a connector tells about itself. Labels come from small fixed sets.
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -19,7 +21,15 @@ pub struct ConnectorMetrics {
     /// Calls whose answer never came.
     pub(crate) unknown_outcomes: Family<Labels, Counter>,
     /// 1 for the state that the breaker is in.
-    pub(crate) breaker: Family<Breaker, Gauge>,
+    pub(crate) breaker: Family<State, Gauge>,
+    /// 1 for how the account stands with its provider.
+    pub(crate) standing: Family<State, Gauge>,
+    /// Calls a second that this replica may make now.
+    pub(crate) budget: Family<Budget, Gauge<f64, AtomicU64>>,
+    /// Recipients that are held up alone.
+    pub(crate) parked: Family<Labels, Gauge>,
+    /// Records that were given up.
+    pub(crate) dead_letters: Family<Labels, Counter>,
     /// 1 while the account is paused.
     pub(crate) paused: Family<Labels, Gauge>,
     /// Things that webhooks told: `status`, `message`, `read`, `unhandled`, `ignored`, `rejected`.
@@ -38,9 +48,15 @@ pub(crate) struct Call {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct Breaker {
+pub(crate) struct State {
     pub(crate) connector: String,
     pub(crate) state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Budget {
+    pub(crate) connector: String,
+    pub(crate) calls: &'static str,
 }
 
 impl ConnectorMetrics {
@@ -53,6 +69,10 @@ impl ConnectorMetrics {
             deliveries: Family::default(),
             unknown_outcomes: Family::default(),
             breaker: Family::default(),
+            standing: Family::default(),
+            budget: Family::default(),
+            parked: Family::default(),
+            dead_letters: Family::default(),
             paused: Family::default(),
             webhook_events: Family::default(),
         };
@@ -70,6 +90,22 @@ impl ConnectorMetrics {
             metrics.unknown_outcomes.clone(),
         );
         registry.register("connector_breaker_state", "1 for the state of the circuit breaker", metrics.breaker.clone());
+        registry.register(
+            "connector_account_state",
+            "1 for how the account stands with its provider",
+            metrics.standing.clone(),
+        );
+        registry.register(
+            "connector_budget_calls_per_second",
+            "Calls a second that this replica may make now",
+            metrics.budget.clone(),
+        );
+        registry.register(
+            "connector_parked",
+            "Recipients that wait for a retry or for their own pace",
+            metrics.parked.clone(),
+        );
+        registry.register("connector_dead_letters", "Records that were given up", metrics.dead_letters.clone());
         registry.register("connector_account_paused", "1 while the account is paused", metrics.paused.clone());
         registry.register("connector_webhook_events", "Things that webhooks told", metrics.webhook_events.clone());
         metrics

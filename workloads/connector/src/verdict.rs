@@ -50,6 +50,8 @@ pub(crate) struct Call<'a> {
     pub(crate) now: Timestamp,
     /// In 0..1.
     pub(crate) jitter: f64,
+    /// Whether a provider that fails uses up no attempt: nobody knows whether it is the message's fault.
+    pub(crate) excused: bool,
 }
 
 /// Judges the answer to a call.
@@ -71,15 +73,18 @@ pub(crate) fn judge(answer: Answer, call: &Call<'_>) -> Verdict {
         }
         Answer::Refused(refusal) => refusal,
     };
+    let excused = call.excused && refusal.counts_for_breaker();
+    let spent = if excused { call.before } else { counted };
+    let at_most = |most: u32| if excused { u32::MAX } else { most.min(call.retry.max_attempts) };
     let (outcome, effort) = match refusal.retry() {
         // Counted as unknown when it is found open in the ledger.
         Retry::ByPolicy if call.on_unknown == OnUnknownOutcome::Hold => (None, counted),
         Retry::No => (Some(failed(&refusal)), counted),
-        Retry::Backoff => (Some(again_or_failed(&refusal, counted.attempts, call.retry.max_attempts, call)), counted),
+        Retry::Backoff => (Some(again_or_failed(&refusal, spent.attempts, at_most(u32::MAX), call)), spent),
         Retry::AtMost(most) => {
             let uploads = call.can_upload && refusal.kind() == Kind::MediaNotTaken;
             let most = if uploads { most + CALLS_BY_ID } else { most };
-            (Some(again_or_failed(&refusal, counted.attempts, most.min(call.retry.max_attempts), call)), counted)
+            (Some(again_or_failed(&refusal, spent.attempts, at_most(most), call)), spent)
         }
         Retry::After(wait) if refusal.scope() == Some(Scope::Recipient) => {
             (Some(again(&refusal, wait.after(call.recipient_refusals), call.now)), call.before)
@@ -91,8 +96,8 @@ pub(crate) fn judge(answer: Answer, call: &Call<'_>) -> Verdict {
         // The account's pause says when; the refused attempt is not counted.
         Retry::After(_) | Retry::WhenMended => (Some(again(&refusal, Duration::ZERO, call.now)), call.before),
         Retry::ByPolicy => {
-            let effort = Effort { unknown_outcomes: counted.unknown_outcomes + 1, ..counted };
-            (Some(again_or_failed(&refusal, effort.attempts, call.retry.max_attempts, call)), effort)
+            let effort = Effort { unknown_outcomes: spent.unknown_outcomes + 1, ..spent };
+            (Some(again_or_failed(&refusal, effort.attempts, at_most(u32::MAX), call)), effort)
         }
     };
     let pause = if refusal.pauses_the_account() {
@@ -140,6 +145,7 @@ mod tests {
             can_upload: false,
             now: Timestamp::UNIX_EPOCH,
             jitter: 0.0,
+            excused: false,
         }
     }
 
@@ -205,6 +211,22 @@ mod tests {
         assert!(matches!(refused(1, false), Some(Outcome::Failed { .. })));
         assert!(matches!(refused(2, true), Some(Outcome::Retry { .. })));
         assert!(matches!(refused(3, true), Some(Outcome::Failed { .. })));
+    }
+
+    #[test]
+    fn a_provider_that_fails_in_an_excused_call_uses_up_no_attempt_and_other_refusals_do() {
+        let retry = RetryPolicy::default();
+        let excused = |kind| {
+            let call = Call { excused: true, ..call(5, &retry, OnUnknownOutcome::Resend) };
+            judge(Answer::Refused(Refusal::new(kind, "7", "why")), &call)
+        };
+        for kind in [Kind::Unavailable, Kind::Unexplained] {
+            let verdict = excused(kind);
+            assert!(matches!(verdict.outcome, Some(Outcome::Retry { .. })), "{kind:?}");
+            assert_eq!((verdict.effort.attempts, verdict.health), (5, Health::Unwell));
+        }
+        assert_eq!(excused(Kind::OutcomeUnknown).effort, Effort { attempts: 5, unknown_outcomes: 1 });
+        assert_eq!(excused(Kind::Permanent(Cause::BadRequest)).effort.attempts, 6);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use chat4all_channels::{ChannelConfig, open};
+use chat4all_channels::{ChannelConfig, open, pace};
 use chat4all_connector::{Config, Connector, ConnectorMetrics};
 use chat4all_kafka::{ConsumerMetrics, Producer};
 
@@ -36,9 +36,11 @@ pub async fn run(args: ConnectorArgs) -> Result<(), Box<dyn Error>> {
     let Some(store) = reach(&workload.store.config(), &shutdown).await else { return Ok(()) };
     let kafka = workload.kafka.config();
     let producer = Producer::connect(&kafka)?;
+    let usual = pace(args.connector_channel);
     let config = Config {
         name: args.connector_name,
         topics: workload.kafka.topics(),
+        pace: args.connector_budget.map_or(usual, |budget| budget.of(usual)),
         breaker: args.connector_circuit_breaker.unwrap_or_default(),
         retry: args.connector_retry.unwrap_or_default(),
         on_unknown_outcome: args.connector_on_unknown_outcome,

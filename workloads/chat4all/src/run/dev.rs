@@ -73,6 +73,7 @@ pub async fn run(args: Dev) -> Result<(), Box<dyn Error>> {
     let config = chat4all_connector::Config {
         name: CONNECTOR.into(),
         topics: topics.clone(),
+        pace: chat4all_channels::pace(Channel::Whatsapp),
         breaker: Default::default(),
         retry: Default::default(),
         on_unknown_outcome: Default::default(),

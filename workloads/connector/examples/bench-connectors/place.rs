@@ -118,6 +118,7 @@ impl Place {
             // Never opens: what waits here shall be the recipients.
             breaker: BreakerPolicy { minimum_calls: u32::MAX, ..BreakerPolicy::default() },
             retry,
+            pace: chat4all_channels::Pace::UNLIMITED,
             on_unknown_outcome: Default::default(),
             hold_for: Duration::from_secs(900),
             request_timeout: Duration::from_secs(10),

@@ -9,7 +9,7 @@ mod provider;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chat4all_channels::ChannelConfig;
+use chat4all_channels::{ChannelConfig, Pace};
 use chat4all_connector::{BreakerPolicy, Config, Connector, ConnectorMetrics, Error, OnUnknownOutcome, RetryPolicy};
 use chat4all_kafka::{ConsumerMetrics, Placed};
 use chat4all_message::{
@@ -29,6 +29,7 @@ pub const MAIN: &str = "main";
 /// Settings that a test may change: patient by default, so that only what a test is about happens.
 #[derive(Debug, Clone, Copy)]
 pub struct Policies {
+    pub pace: Pace,
     pub breaker: BreakerPolicy,
     pub retry: RetryPolicy,
     pub on_unknown_outcome: OnUnknownOutcome,
@@ -38,6 +39,7 @@ pub struct Policies {
 impl Default for Policies {
     fn default() -> Self {
         Self {
+            pace: Pace::UNLIMITED,
             // Never opens.
             breaker: BreakerPolicy { minimum_calls: 1_000_000, ..BreakerPolicy::default() },
             retry: RetryPolicy { max_attempts: 3, initial_backoff_millis: 100, max_backoff_millis: 400 },
@@ -113,6 +115,7 @@ impl Place<'_> {
         let config = Config {
             name: MAIN.into(),
             topics: self.cluster.topics.clone(),
+            pace: self.policies.pace,
             breaker: self.policies.breaker,
             retry: self.policies.retry,
             on_unknown_outcome: self.policies.on_unknown_outcome,
