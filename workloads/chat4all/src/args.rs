@@ -269,6 +269,9 @@ pub struct Simulator {
     /// Where webhooks go.
     #[arg(long, env = "SIMULATOR_WEBHOOK_URL")]
     pub simulator_webhook_url: String,
+    /// Enforce the rates of the real providers.
+    #[arg(long, env = "SIMULATOR_ENFORCE_LIMITS")]
+    pub simulator_enforce_limits: bool,
     /// The id of the page with Messenger that there is; none when left out.
     #[arg(long, env = "SIMULATOR_PAGE_ID")]
     pub simulator_page_id: Option<String>,

@@ -30,6 +30,8 @@ pub struct Config {
     /// Entries that the log keeps; beyond it the oldest are forgotten, which a reader sees as a gap
     /// in `seq`.
     pub log_capacity: usize,
+    /// Whether the rates of the real providers are enforced.
+    pub enforce_limits: bool,
     /// The other providers that there are.
     pub stand_ins: StandIns,
 }

@@ -47,7 +47,11 @@ pub(crate) async fn handle(
     } else if method != Method::POST {
         Err(GraphError::no_such_object(method.as_str(), "messages"))
     } else {
-        check(rules, &json)
+        check(rules, &json).and_then(|recipient| {
+            let recording = matches!(json["message"]["attachment"]["type"].as_str(), Some("audio" | "video"));
+            let within = shared.limits.dialog(rules.messenger, recording);
+            within.map(|()| recipient).map_err(|_| GraphError::of_code(613))
+        })
     };
     let verdict = verdict.map_err(GraphError::into_reply).map(|recipient| {
         let message_id = format!("m_{}", Uuid::new_v4().simple());

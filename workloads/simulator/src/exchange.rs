@@ -91,7 +91,7 @@ pub(crate) async fn answer(
     verdict: Result<Right, Reply>,
     refusal: impl FnOnce(&Fault) -> Reply,
 ) -> Response {
-    let fault = shared.faults.strike(Instant::now());
+    let fault = shared.faults.strike(Instant::now(), heard.to.as_deref());
     let takes = fault.as_ref().is_none_or(Fault::takes);
     let (usual, message_id) = match verdict {
         Ok(right) => (right.reply, takes.then_some(right.message_id)),

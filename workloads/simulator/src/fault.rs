@@ -28,6 +28,8 @@ pub(crate) struct Fault {
     /// Take the message (if it is right) although the answer refuses it or never comes.
     #[serde(default)]
     pub(crate) accept: bool,
+    /// Only for requests to this recipient, as the request names it.
+    pub(crate) to: Option<String>,
     /// Until so many seconds have passed.
     pub(crate) for_seconds: Option<u64>,
     /// For so many requests.
@@ -92,10 +94,10 @@ impl Faults {
         *self.lock() = None;
     }
 
-    /// The fault for a request that arrives now; counts it.
-    pub(crate) fn strike(&self, now: Instant) -> Option<Fault> {
+    /// The fault for a request to this recipient that arrives now; counts it.
+    pub(crate) fn strike(&self, now: Instant, to: Option<&str>) -> Option<Fault> {
         let mut standing = self.lock();
-        let current = standing.as_mut().filter(|s| s.is_on(now))?;
+        let current = standing.as_mut().filter(|s| s.is_on(now) && s.is_for(to))?;
         if let Some(left) = &mut current.left {
             *left -= 1;
         }
@@ -120,6 +122,10 @@ impl Faults {
 }
 
 impl Standing {
+    fn is_for(&self, to: Option<&str>) -> bool {
+        self.fault.to.is_none() || self.fault.to.as_deref() == to
+    }
+
     fn is_on(&self, now: Instant) -> bool {
         self.until.is_none_or(|until| now < until) && self.left != Some(0)
     }
@@ -138,11 +144,20 @@ mod tests {
         let faults = Faults::default();
         let now = Instant::now();
         faults.set(fault(r#"{"status":503,"times":2}"#), now);
-        assert!(faults.strike(now).is_some());
+        assert!(faults.strike(now, None).is_some());
         assert_eq!(faults.current(now).unwrap().times, Some(1));
-        assert!(faults.strike(now).is_some());
-        assert_eq!(faults.strike(now), None);
+        assert!(faults.strike(now, None).is_some());
+        assert_eq!(faults.strike(now, None), None);
         assert_eq!(faults.current(now), None);
+    }
+
+    #[test]
+    fn a_fault_for_one_recipient_strikes_nobody_else() {
+        let (faults, now) = (Faults::default(), Instant::now());
+        faults.set(fault(r#"{"status":503,"to":"5562998765432","times":1}"#), now);
+        assert_eq!(faults.strike(now, Some("5562998765433")), None);
+        assert!(faults.strike(now, Some("5562998765432")).is_some());
+        assert_eq!(faults.strike(now, Some("5562998765432")), None);
     }
 
     #[test]
@@ -150,9 +165,9 @@ mod tests {
         let faults = Faults::default();
         let now = Instant::now();
         faults.set(fault(r#"{"status":503,"forSeconds":30}"#), now);
-        assert!(faults.strike(now + Duration::from_secs(29)).is_some());
+        assert!(faults.strike(now + Duration::from_secs(29), None).is_some());
         assert_eq!(faults.current(now + Duration::from_secs(20)).unwrap().for_seconds, Some(10));
-        assert_eq!(faults.strike(now + Duration::from_secs(30)), None);
+        assert_eq!(faults.strike(now + Duration::from_secs(30), None), None);
     }
 
     #[test]
@@ -160,9 +175,9 @@ mod tests {
         let faults = Faults::default();
         let now = Instant::now();
         faults.set(fault(r#"{"dropAnswer":true}"#), now);
-        assert!(faults.strike(now + Duration::from_secs(86400)).is_some());
+        assert!(faults.strike(now + Duration::from_secs(86400), None).is_some());
         faults.clear();
-        assert_eq!(faults.strike(now), None);
+        assert_eq!(faults.strike(now, None), None);
     }
 
     #[test]

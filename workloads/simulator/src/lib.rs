@@ -11,6 +11,7 @@ mod dialog;
 mod exchange;
 mod fault;
 mod hooks;
+mod limits;
 mod log;
 mod outbox;
 mod server;

@@ -20,6 +20,7 @@ use crate::connection::{CuttableListener, Scissors};
 use crate::dialog::{self, Rules};
 use crate::fault::Faults;
 use crate::hooks;
+use crate::limits::Limits;
 use crate::log::Log;
 use crate::outbox::Place;
 use crate::telegram::{self, Chats};
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) faults: Faults,
     pub(crate) chats: Chats,
     pub(crate) media: media::Media,
+    pub(crate) limits: Limits,
     sender: Option<Arc<Sender>>,
 }
 
@@ -74,8 +76,9 @@ impl Simulator {
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let log = Log::of_capacity(config.log_capacity);
+        let limits = if config.enforce_limits { Limits::enforced() } else { Limits::default() };
         let (faults, chats, media) = (Faults::default(), Chats::default(), media::Media::default());
-        let shared = Arc::new(Shared { log, faults, chats, media, sender, config });
+        let shared = Arc::new(Shared { log, faults, chats, media, limits, sender, config });
         Ok(Self { listener, address, shared })
     }
 

@@ -27,7 +27,8 @@ pub async fn run(args: Simulator) -> Result<(), Box<dyn Error>> {
         args.simulator_webhook_url,
     );
     let shutdown = signals::shutdown(GRACE)?;
-    chat4all_simulator::run(Config { stand_ins, ..config }, shutdown).await?;
+    let enforce_limits = args.simulator_enforce_limits;
+    chat4all_simulator::run(Config { stand_ins, enforce_limits, ..config }, shutdown).await?;
     Ok(())
 }
 
@@ -49,6 +50,7 @@ pub fn config(
         webhook_patience: Config::WEBHOOK_PATIENCE,
         webhook_capacity: Config::WEBHOOK_CAPACITY,
         log_capacity: Config::LOG_CAPACITY,
+        enforce_limits: false,
         stand_ins: StandIns::default(),
     }
 }

@@ -25,6 +25,7 @@ async fn whatsapp(allowed: &str) -> (Arc<dyn Channel>, String, DropGuard) {
         webhook_patience: Config::WEBHOOK_PATIENCE,
         webhook_capacity: Config::WEBHOOK_CAPACITY,
         log_capacity: Config::LOG_CAPACITY,
+        enforce_limits: false,
         stand_ins: Default::default(),
     };
     let simulator = Simulator::bind(config).await.unwrap();

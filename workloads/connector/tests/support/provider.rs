@@ -48,6 +48,7 @@ impl Provider {
             webhook_patience: Config::WEBHOOK_PATIENCE,
             webhook_capacity: Config::WEBHOOK_CAPACITY,
             log_capacity: Config::LOG_CAPACITY,
+            enforce_limits: false,
             stand_ins: StandIns { page_id: Some(PAGE_ID.into()), ..StandIns::default() },
         };
         let simulator = Simulator::bind(config).await.unwrap();

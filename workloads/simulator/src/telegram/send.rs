@@ -14,6 +14,7 @@ use super::check::{Refused, check};
 use crate::connection::Scissors;
 use crate::exchange::{self, Reply, Right};
 use crate::fault::Fault;
+use crate::limits::TooMuch;
 use crate::log::Received;
 use crate::server::Shared;
 use crate::whatsapp::GraphError;
@@ -32,14 +33,15 @@ pub(crate) async fn handle(
     let json = parameters(&headers, &body);
     let verdict = permitted(&shared, token, &verb)
         .and_then(|()| check(&method, &json, &shared.chats))
+        .map_err(|refused| reply(&refused))
+        .and_then(|message| shared.limits.telegram(message.0).map(|()| message).map_err(flood))
         .map(|(chat, message_id)| Right {
             message_id: format!("{chat}:{message_id}"),
             reply: Reply::taken(json!({
                 "ok": true,
                 "result": {"message_id": message_id, "date": Timestamp::now().as_second(), "chat": {"id": chat, "type": if chat < 0 { "supergroup" } else { "private" }}},
             })),
-        })
-        .map_err(|refused| reply(&refused));
+        });
     exchange::answer(&shared, &scissors, heard(&json), verdict, refusal).await
 }
 
@@ -68,6 +70,18 @@ fn permitted(shared: &Shared, token: &str, verb: &Method) -> Result<(), Refused>
 fn reply(refused: &Refused) -> Reply {
     let body = json!({"ok": false, "error_code": refused.code, "description": refused.description});
     Reply::error(refused.code, refused.code.into(), body)
+}
+
+/// Too much at once; the provider says in whole seconds when there is room again.
+fn flood(too_much: TooMuch) -> Reply {
+    let seconds = too_much.wait.as_secs() + 1;
+    let body = json!({
+        "ok": false,
+        "error_code": 429,
+        "description": format!("Too Many Requests: retry after {seconds}"),
+        "parameters": {"retry_after": seconds},
+    });
+    Reply::error(429, 429, body).retry_after(Some(seconds))
 }
 
 /// A fault in the provider's words.

@@ -129,6 +129,7 @@ fn words(code: i64) -> (u16, &'static str) {
         190 => (401, "Access token has expired"),
         200..=299 => (403, "Permission is either not granted or has been removed"),
         368 => (403, "Temporarily blocked for policies violations"),
+        613 => (403, "Calls to this api have exceeded the rate limit"),
         2500 => (400, "Unknown path components"),
         80007 => (400, "The WhatsApp Business Account has reached its rate limit"),
         130403 => (403, "Recipient has been blocked by the business"),

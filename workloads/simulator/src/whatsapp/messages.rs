@@ -39,11 +39,18 @@ pub(crate) async fn handle(
     }
     let verdict = permitted(&shared, &method, &version, &phone_number_id, &headers)
         .and_then(|()| check(&json))
-        .and_then(|message| shared.media.known(message));
-    let fault = shared.faults.strike(Instant::now());
+        .and_then(|message| shared.media.known(message))
+        .and_then(|message| {
+            let within = shared.limits.whatsapp(message.to.as_str());
+            within
+                .map(|()| message)
+                .map_err(|too_much| GraphError::of_code(if too_much.for_the_recipient { 131056 } else { 130429 }))
+        });
+    let heard = heard(&json);
+    let fault = shared.faults.strike(Instant::now(), heard.to.as_deref());
     let decision = decide(verdict, fault.as_ref(), || shared.place());
     let message_id = decision.taken.as_ref().map(|taken| taken.wamid.clone());
-    exchange::note(&shared, Received { message_id, ..heard(&json) }, &decision.reply, fault.as_ref());
+    exchange::note(&shared, Received { message_id, ..heard }, &decision.reply, fault.as_ref());
     if let Some(Taken { wamid, message, place: Some(place) }) = decision.taken {
         let accepted = Accepted { wamid, to: message.to, correlation: message.correlation };
         shared.tell(Status::first(accepted), place);

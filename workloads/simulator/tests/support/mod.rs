@@ -43,6 +43,7 @@ pub fn config(webhook_url: Option<String>) -> Config {
         webhook_patience: Config::WEBHOOK_PATIENCE,
         webhook_capacity: Config::WEBHOOK_CAPACITY,
         log_capacity: Config::LOG_CAPACITY,
+        enforce_limits: false,
         stand_ins: Default::default(),
     }
 }
