@@ -26,6 +26,7 @@ pub async fn serve() {
         webhook_patience: Config::WEBHOOK_PATIENCE,
         webhook_capacity: Config::WEBHOOK_CAPACITY,
         log_capacity: 1,
+        enforce_limits: false,
         stand_ins: Default::default(),
     };
     let simulator = Simulator::bind(config).await.unwrap();

@@ -30,6 +30,8 @@ pub const MAIN: &str = "main";
 #[derive(Debug, Clone, Copy)]
 pub struct Policies {
     pub pace: Pace,
+    /// Whether the provider enforces its limits.
+    pub provider_enforces: bool,
     pub breaker: BreakerPolicy,
     pub retry: RetryPolicy,
     pub on_unknown_outcome: OnUnknownOutcome,
@@ -40,6 +42,7 @@ impl Default for Policies {
     fn default() -> Self {
         Self {
             pace: Pace::UNLIMITED,
+            provider_enforces: false,
             // Never opens.
             breaker: BreakerPolicy { minimum_calls: 1_000_000, ..BreakerPolicy::default() },
             retry: RetryPolicy { max_attempts: 3, initial_backoff_millis: 100, max_backoff_millis: 400 },
@@ -66,10 +69,9 @@ pub async fn with_place<T>(policies: Policies, test: impl AsyncFnOnce(&Place<'_>
     with_cluster(&[MAIN], async |cluster| {
         let mut registry = Registry::default();
         let credentials = TempDir::new().unwrap();
-        std::fs::write(credentials.path().join("access-token"), TOKEN).unwrap();
         let place = Place {
             cluster,
-            provider: Provider::start().await,
+            provider: Provider::start(policies.provider_enforces).await,
             memory: Arc::default(),
             policies,
             consumers: ConsumerMetrics::register(&mut registry),
@@ -77,6 +79,7 @@ pub async fn with_place<T>(policies: Policies, test: impl AsyncFnOnce(&Place<'_>
             registry: Mutex::new(registry),
             credentials,
         };
+        place.replace_token(TOKEN);
         test(&place).await
     })
     .await
@@ -127,6 +130,11 @@ impl Place<'_> {
         let (consumers, metrics) = (self.consumers.clone(), self.metrics.clone());
         let connector = Connector::new(config, channel, kafka, producer, ledger, consumers, metrics).unwrap();
         Running::start(connector.pulses(), |shutdown| connector.run(shutdown))
+    }
+
+    /// Replaces the account's token, as a new Secret does; a connector that is started after it has it.
+    pub fn replace_token(&self, token: &str) {
+        std::fs::write(self.credentials.path().join("access-token"), token).unwrap();
     }
 
     /// A connector.

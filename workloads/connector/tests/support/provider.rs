@@ -34,10 +34,17 @@ pub struct Call {
     #[serde(deserialize_with = "or_empty")]
     pub correlation: String,
     pub at: jiff::Timestamp,
+    pub answer: Answered,
+}
+
+/// What the provider answered.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Answered {
+    pub code: Option<i64>,
 }
 
 impl Provider {
-    pub async fn start() -> Self {
+    pub async fn start(enforce_limits: bool) -> Self {
         let config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             phone_number_id: NUMBER_ID.into(),
@@ -48,7 +55,7 @@ impl Provider {
             webhook_patience: Config::WEBHOOK_PATIENCE,
             webhook_capacity: Config::WEBHOOK_CAPACITY,
             log_capacity: Config::LOG_CAPACITY,
-            enforce_limits: false,
+            enforce_limits,
             stand_ins: StandIns { page_id: Some(PAGE_ID.into()), ..StandIns::default() },
         };
         let simulator = Simulator::bind(config).await.unwrap();
