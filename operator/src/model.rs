@@ -8,7 +8,7 @@ use chat4all_message::{Channel, Topics};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::Resource;
 
-use crate::api::{Account, Chat4AllCluster, CircuitBreaker, OnUnknownOutcome, PullPolicy, Resources, Retry};
+use crate::api::{Account, Budget, Chat4AllCluster, CircuitBreaker, OnUnknownOutcome, PullPolicy, Resources, Retry};
 use crate::scaling::Policy;
 
 /// One cluster, checked.
@@ -205,6 +205,8 @@ pub struct Connector {
     pub replicas: i32,
     /// CPU and memory of a pod.
     pub resources: Resources,
+    /// How fast it may call; `None` for as fast as the provider usually takes.
+    pub budget: Option<Budget>,
     /// When it stops calling.
     pub circuit_breaker: CircuitBreaker,
     /// How it tries again.

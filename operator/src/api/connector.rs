@@ -89,6 +89,12 @@ pub struct Connector {
     #[serde(default)]
     pub resources: Resources,
 
+    /// How fast the account may be called, where the provider takes more or less than usual. Default: what
+    /// it takes of a usual account, 80 messages a second for whatsapp, 30 for telegram, 300 for messenger
+    /// and instagram (of these 10 with audio or video); no limit for webhook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+
     /// When the connector stops calling a provider that fails, and when it tries again. Messages
     /// wait in Kafka meanwhile.
     #[serde(default)]
@@ -172,6 +178,16 @@ pub struct Endpoint {
     /// Where webhooks are posted to.
     #[schemars(length(max = 2048), regex(pattern = r"^https?://[^/\s?#@]+([/?][^\s#]*)?$"))]
     pub url: String,
+}
+
+/// How fast an account may be called.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Budget {
+    /// Messages a second of all pods of the connector together, 1 to 100000. The pods share them by the
+    /// partitions that each of them has, and send fewer while the provider refuses.
+    #[schemars(range(min = 1, max = 100000))]
+    pub messages_per_second: i32,
 }
 
 /// When a connector stops calling a provider that fails.

@@ -17,7 +17,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 pub use autoscaling::Autoscaling;
-pub use connector::{Account, CircuitBreaker, Connector, Endpoint, OnUnknownOutcome, Retry};
+pub use connector::{Account, Budget, CircuitBreaker, Connector, Endpoint, OnUnknownOutcome, Retry};
 pub use crd::{chart_template, manifest};
 pub use engines::{Kafka, Store};
 pub use status::{Chat4AllClusterStatus, ConnectorStatus, LearnedStatus, RouterStatus};

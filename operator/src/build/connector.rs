@@ -28,6 +28,7 @@ pub(super) fn deployment(model: &Model, connector: &Connector, environment: &BTr
         ("CONNECTOR_ON_UNKNOWN_OUTCOME", connector.on_unknown_outcome.as_str().to_owned()),
     ]);
     let base_url = connector.base_url.as_ref().map(|url| config::literal([("CONNECTOR_BASE_URL", url.clone())]));
+    let budget = connector.budget.as_ref().map(|budget| config::literal([("CONNECTOR_BUDGET", json(budget))]));
     let credentials = Volume {
         name: "credentials".to_owned(),
         secret: Some(SecretVolumeSource {
@@ -44,7 +45,8 @@ pub(super) fn deployment(model: &Model, connector: &Connector, environment: &BTr
             part: Component::Connector(connector.name.clone()),
             replicas: Some(connector.replicas),
             resources: &connector.resources,
-            env: [config::from_config_map(model, &keys), own, base_url.unwrap_or_default()].concat(),
+            env: [config::from_config_map(model, &keys), own, base_url.unwrap_or_default(), budget.unwrap_or_default()]
+                .concat(),
             volumes: vec![credentials],
             mounts: vec![pod::mount("credentials", CREDENTIALS_DIR)],
             hash: ConfigHash::default()

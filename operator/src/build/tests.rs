@@ -187,6 +187,15 @@ fn a_connector_is_told_what_the_resource_says_about_it() {
     assert_eq!(env["CONNECTOR_RETRY"], r#"{"maxAttempts":6,"initialBackoffMillis":1000,"maxBackoffMillis":16000}"#);
     assert_eq!(env["CONNECTOR_REQUEST_TIMEOUT_MS"], "10000");
     assert_eq!(env["CONNECTOR_ON_UNKNOWN_OUTCOME"], "Resend");
+    assert!(!env.contains_key("CONNECTOR_BUDGET"), "the connector knows what its provider usually takes");
+}
+
+#[test]
+fn a_connector_is_told_how_fast_its_account_may_be_called() {
+    let objects = with_connector(
+        "{name: wa, channel: whatsapp, credentialsSecretRef: {name: demo-wa}, account: {phoneNumberId: '1'}, budget: {messagesPerSecond: 1000}}",
+    );
+    assert_eq!(objects.env("demo-connector-wa")["CONNECTOR_BUDGET"], r#"{"messagesPerSecond":1000}"#);
 }
 
 #[test]

@@ -178,6 +178,9 @@ fn check_numbers(spec: &Chat4AllClusterSpec, problems: &mut Vec<Problem>) {
         let field = |name: &str| format!("spec.connectors[{index}].{name}");
         numbers.push((field("replicas"), connector.replicas, 0, partitions));
         numbers.push((field("requestTimeoutSeconds"), connector.request_timeout_seconds, 1, 120));
+        if let Some(budget) = connector.budget {
+            numbers.push((field("budget.messagesPerSecond"), budget.messages_per_second, 1, 100_000));
+        }
         numbers.push((field("retry.maxAttempts"), connector.retry.max_attempts, 1, 20));
         let longest = connector.retry.max_backoff_millis;
         numbers.push((field("retry.initialBackoffMillis"), connector.retry.initial_backoff_millis, 10, longest));
@@ -249,6 +252,7 @@ fn connector(connector: &api::Connector, secrets: &Secrets<'_>, problems: &mut V
         base_url: connector.base_url.clone(),
         replicas: connector.replicas,
         resources: connector.resources.clone(),
+        budget: connector.budget,
         circuit_breaker: connector.circuit_breaker.clone(),
         retry: connector.retry.clone(),
         request_timeout: seconds(connector.request_timeout_seconds),

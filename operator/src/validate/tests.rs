@@ -53,6 +53,10 @@ fn two_connectors_with_one_name_are_refused() {
     "spec.connectors[0].account.phoneNumberId: is missing, and channel whatsapp needs it; set it"
 )]
 #[case(
+    "{name: a, channel: whatsapp, credentialsSecretRef: {name: demo-a}, account: {phoneNumberId: '1'}, budget: {messagesPerSecond: 0}}",
+    "spec.connectors[0].budget.messagesPerSecond: 0 is not possible here; set it to 1 to 100000"
+)]
+#[case(
     "{name: a, channel: telegram, credentialsSecretRef: {name: demo-a}, account: {apiVersion: v25.0}}",
     "spec.connectors[0].account.apiVersion: is not for channel telegram; remove it"
 )]
