@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+use crate::connectors::pods::HttpConnectors;
 use crate::controller::{self, Setup};
 use crate::health::{self, Health, Phase};
 use crate::kafka::Remembered;
@@ -203,6 +204,7 @@ async fn lead_clusters(
         topics: Arc::new(Remembered::new(KafkaAdmin::default())),
         offsets: Arc::new(KafkaOffsets::default()),
         pods: Arc::new(HttpPods::default()),
+        connectors: Arc::new(HttpConnectors::default()),
         metrics: metrics.clone(),
     };
     let result = lead(

@@ -28,12 +28,14 @@ use tokio_util::sync::CancellationToken;
 use crate::api::Chat4AllCluster;
 use crate::apply::Applier;
 use crate::backoff::Backoff;
+use crate::connectors::pods::ConnectorSource;
+use crate::connectors::{Connectors, Wake, Watch};
 use crate::kafka::Topics;
 use crate::kafka::offsets::OffsetSource;
 use crate::kube_error::chain;
 use crate::metrics::Metrics;
 use crate::model::Identity;
-use crate::names::{COMPONENT, Component, FIELD_MANAGER, OWNED_BY_OPERATOR};
+use crate::names::{COMPONENT, CONNECTORS, Component, FIELD_MANAGER, OWNED_BY_OPERATOR};
 use crate::owned::{Kind, Owned};
 use crate::reconcile::{Context, Error, reconcile};
 use crate::references::References;
@@ -66,6 +68,8 @@ pub struct Setup {
     pub offsets: Arc<dyn OffsetSource>,
     /// The router pods.
     pub pods: Arc<dyn PodSource>,
+    /// The connector pods.
+    pub connectors: Arc<dyn ConnectorSource>,
     /// Counts.
     pub metrics: Metrics,
 }
@@ -79,7 +83,8 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, working: impl FnOnce
     let owned = watches.owned();
     let references = Arc::new(References::default());
     watches.secrets(Arc::clone(&references));
-    let router_pods = watches.router_pods();
+    let router_pods = watches.pods(Component::Router.label());
+    let connector_pods = watches.pods(CONNECTORS);
 
     tokio::select! {
         () = all_read(&clusters, &owned) => working(),
@@ -93,10 +98,24 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, working: impl FnOnce
         router_pods,
         offsets: setup.offsets,
         pods: setup.pods,
-        reporter,
+        reporter: reporter.clone(),
         metrics: setup.metrics.scaling(),
-        wake: watches.wake(),
+        wake: {
+            let wake = watches.wake();
+            Box::new(move |identity: &Identity| wake(&identity.namespace, &identity.name))
+        },
     });
+    let connectors = Connectors::default();
+    let watch = Watch {
+        pods: connector_pods,
+        clusters: clusters.clone(),
+        source: setup.connectors,
+        client: setup.client.clone(),
+        reporter,
+        shown: connectors.clone(),
+        wake: watches.wake(),
+    };
+    watches.tasks.spawn(watch.run());
     let context = Arc::new(Context {
         recorder,
         client: setup.client,
@@ -107,6 +126,7 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, working: impl FnOnce
         topics: setup.topics,
         metrics: setup.metrics,
         scalers,
+        connectors,
         backoff: Backoff::default(),
     });
     let Watches { requests, tasks: _tasks, .. } = watches;
@@ -274,11 +294,11 @@ impl Watches {
         }));
     }
 
-    /// Watches the router pods, of which only the addresses and the readiness are kept. They bring on
+    /// Watches the pods of a part, of which only the addresses and the readiness are kept. They bring on
     /// no reconcile: the Deployment does.
-    fn router_pods(&mut self) -> Store<Pod> {
+    fn pods(&mut self, part: &str) -> Store<Pod> {
         let (store, writer) = store_of(());
-        let labels = format!("{OWNED_BY_OPERATOR},{COMPONENT}={}", Component::Router.label());
+        let labels = format!("{OWNED_BY_OPERATOR},{COMPONENT}={part}");
         let seen = watcher(self.typed::<Pod>(), watcher::Config::default().labels(&labels))
             .default_backoff()
             .modify(|pod| {
@@ -301,11 +321,11 @@ impl Watches {
         store
     }
 
-    /// Asks for reconciles from outside of the watches.
-    fn wake(&self) -> Box<dyn Fn(&Identity) + Send + Sync> {
+    /// Asks for reconciles from outside of the watches, by namespace and name.
+    fn wake(&self) -> Wake {
         let sender = self.sender.clone();
-        Box::new(move |identity| {
-            let cluster = ObjectRef::new_with(&identity.name, cluster_resource()).within(&identity.namespace);
+        Box::new(move |namespace, name| {
+            let cluster = ObjectRef::new_with(name, cluster_resource()).within(namespace);
             // The receiver ends with the process.
             drop(sender.unbounded_send(cluster.into()));
         })

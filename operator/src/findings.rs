@@ -21,7 +21,8 @@ pub enum Aspect {
     ApiAvailable,
     /// The routers run.
     RouterAvailable,
-    /// The connectors run.
+    /// The connectors run, and their providers let them work. Where only a provider keeps one from it, the
+    /// cluster is ready all the same.
     ConnectorsHealthy,
     /// The number of routers follows the work, where that is asked for. Whatever keeps it from doing so,
     /// the cluster is ready.
@@ -186,19 +187,32 @@ fn workload(rollout: Option<&Rollout>, field: &str) -> Verdict {
     works(Verdict::pending("PodsNotAvailable", text))
 }
 
+/// A connector that runs may be kept from its work by its provider. That is told, and does not make the
+/// cluster less ready: everything that the resource asks for runs, and messages wait.
+fn connector(rollout: Option<&Rollout>, field: &str) -> Verdict {
+    let runs = workload(rollout, field);
+    match rollout.and_then(|rollout| rollout.ailing.as_ref()) {
+        Some(ailing) if !runs.warning && runs.holds => {
+            let bad = Verdict::bad(ailing.reason, format!("{field}: {}; {}", ailing.message, ailing.remedy));
+            Verdict { complete: runs.complete, ..bad }
+        }
+        _ => runs,
+    }
+}
+
 fn connectors(connectors: &[(String, Option<Rollout>)]) -> Verdict {
     let verdicts: Vec<_> = connectors
         .iter()
-        .map(|(name, rollout)| (name, workload(rollout.as_ref(), &format!("spec.connectors[{name}]"))))
+        .map(|(name, rollout)| (name, connector(rollout.as_ref(), &format!("spec.connectors[{name}]"))))
         .collect();
     let Some((_, worst)) = verdicts.iter().max_by_key(|(_, verdict)| verdict.badness()) else {
         return Verdict::good("NoConnectors", "spec.connectors is empty");
     };
-    if worst.complete {
+    if worst.complete && worst.holds {
         return Verdict::good("Available", format!("all pods of {} connectors are available", verdicts.len()));
     }
-    let incomplete = verdicts.iter().filter(|(_, verdict)| !verdict.complete);
-    let messages: Vec<_> = incomplete.map(|(name, verdict)| format!("{name}: {}", verdict.message)).collect();
+    let concerned = verdicts.iter().filter(|(_, verdict)| !(verdict.complete && verdict.holds));
+    let messages: Vec<_> = concerned.map(|(name, verdict)| format!("{name}: {}", verdict.message)).collect();
     Verdict { message: shortened(messages.join(" | ")), ..worst.clone() }
 }
 

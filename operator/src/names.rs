@@ -18,6 +18,9 @@ pub const COMPONENT: &str = "app.kubernetes.io/component";
 /// Label with the name of the connector.
 pub const CONNECTOR: &str = "chat4all.io/connector";
 
+/// The value of the component label of the connectors, whatever their names.
+pub const CONNECTORS: &str = "connector";
+
 /// Label selector for everything that the operator owns.
 pub const OWNED_BY_OPERATOR: &str = "app.kubernetes.io/managed-by=chat4all-operator";
 
@@ -40,7 +43,7 @@ impl Component {
         match self {
             Self::Api => "api",
             Self::Router => "router",
-            Self::Connector(_) => "connector",
+            Self::Connector(_) => CONNECTORS,
             Self::Migrate => "migrate",
         }
     }

@@ -23,6 +23,8 @@ pub struct Rollout {
     pub stuck: Option<String>,
     /// What keeps a pod from running, where that is known.
     pub trouble: Option<Trouble>,
+    /// What keeps its pods from their work although they run, where that is known.
+    pub ailing: Option<Trouble>,
 }
 
 impl Rollout {
@@ -43,6 +45,7 @@ impl Rollout {
             observed: status.observed_generation >= deployment.metadata.generation,
             stuck: stuck.map(|c| c.message.clone().or_else(|| c.reason.clone()).unwrap_or_default()),
             trouble: None,
+            ailing: None,
         }
     }
 

@@ -15,7 +15,10 @@ pub struct Chat4AllClusterStatus {
 
     /// Ready, and what it is made of: SpecValid, SecretsAvailable, KafkaReachable, SchemaReady,
     /// APIAvailable, RouterAvailable and ConnectorsHealthy. Beside it RouterScaling, which says what
-    /// spec.router.autoscaling does and why. A message says which field is concerned, why, and what to
+    /// spec.router.autoscaling does and why. ConnectorsHealthy is also False while a provider keeps a
+    /// connector from its work (BreakerOpen, TokenExpired, AccountDisconnected, AccountNeedsAttention,
+    /// AccountRestricted, AccountSuspended) or deliveries are given up (DeadLettersGrowing); Ready does not
+    /// wait for that. A message says which field is concerned, why, and what to
     /// do.
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -77,4 +80,7 @@ pub struct ConnectorStatus {
     pub replicas: i32,
     /// Connector pods that are available.
     pub available_replicas: i32,
+    /// What keeps it from its work although its pods run, as a reason of ConnectorsHealthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ailing: Option<String>,
 }

@@ -23,6 +23,7 @@ use crate::api::{Chat4AllCluster, Chat4AllClusterSpec, RouterStatus};
 use crate::apply::Applier;
 use crate::backoff::Backoff;
 use crate::build::build;
+use crate::connectors::Connectors;
 use crate::dereference::{dereference, secret_names};
 use crate::findings::{Aspect, Findings, Verdict};
 use crate::kafka::Topics;
@@ -67,6 +68,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// Sets the number of routers.
     pub scalers: Scalers,
+    /// What ails the connectors.
+    pub connectors: Connectors,
     /// Waits between attempts.
     pub backoff: Backoff<(String, String)>,
 }

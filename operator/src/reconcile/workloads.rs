@@ -9,6 +9,7 @@ use super::{Context, Error, scaling};
 use crate::api::Chat4AllCluster;
 use crate::apply;
 use crate::build::Objects;
+use crate::connectors::Ailment;
 use crate::findings::Rollouts;
 use crate::model::{Identity, Model};
 use crate::names::Component;
@@ -78,11 +79,16 @@ pub(super) fn rollouts(
             None => context.owned.deployment(&identity.namespace, &name).map(|d| Rollout::of(&d)),
         }
     };
+    let connector = |name: &String| {
+        let ailment = context.connectors.ailment(&identity.namespace, &identity.name, name);
+        let rollout = of(&Component::Connector(name.clone()))?;
+        Some(Rollout { ailing: ailment.map(Ailment::trouble), ..rollout })
+    };
     let connectors = cluster.spec.connectors.iter();
     Rollouts {
         api: of(&Component::Api),
         router: of(&Component::Router),
-        connectors: connectors.map(|c| (c.name.clone(), of(&Component::Connector(c.name.clone())))).collect(),
+        connectors: connectors.map(|c| (c.name.clone(), connector(&c.name))).collect(),
     }
 }
 

@@ -16,3 +16,4 @@ pub use plan::Plan;
 pub use registry::Scalers;
 pub use view::View;
 pub use world::World;
+pub(crate) use world::is_ready;

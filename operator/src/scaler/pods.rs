@@ -2,27 +2,13 @@
 //! stayed the same meanwhile. [`together`] judges it and is pure.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::body::{Body, to_bytes};
 use futures::future::join_all;
-use http::{Request, StatusCode};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 
 use crate::scaling::Pods;
-
-/// How long a pod may take to answer. One that is this slow says nothing about the moment it was asked in.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Bytes of an answer that are read. A router's metrics are a few KiB.
-const LIMIT: usize = 1 << 20;
-
-/// Where the workloads serve their metrics.
-const PORT: u16 = 8080;
+use crate::scrape::Scraper;
 
 /// What one router pod says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,19 +65,9 @@ pub fn together(
     Pods::Stable { busy: busy / f64::from(pods) }
 }
 
-/// [`PodSource`] over plain HTTP. A connection for each question: pods come and go, and another may
-/// have the address next time.
-pub struct HttpPods {
-    client: Client<HttpConnector, Body>,
-    port: u16,
-}
-
-impl Default for HttpPods {
-    fn default() -> Self {
-        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
-        Self { client, port: PORT }
-    }
-}
+/// [`PodSource`] over plain HTTP.
+#[derive(Default)]
+pub struct HttpPods(Scraper);
 
 #[async_trait]
 impl PodSource for HttpPods {
@@ -99,29 +75,15 @@ impl PodSource for HttpPods {
         let ask = |address: &String| {
             let address = address.clone();
             async move {
-                let answer = tokio::time::timeout(PATIENCE, self.read(&address)).await;
-                let reading = answer.unwrap_or_else(|_| Err("no answer in time".into()));
+                let text = self.0.text(&address).await;
+                let reading =
+                    text.and_then(|text| parse(&text).ok_or_else(|| "serves no metrics of a router".to_owned()));
                 let reading =
                     reading.inspect_err(|error| tracing::debug!(address, error, "a router pod did not answer"));
                 (address, reading.ok())
             }
         };
         join_all(addresses.iter().map(ask)).await.into_iter().collect()
-    }
-}
-
-impl HttpPods {
-    async fn read(&self, address: &str) -> Result<PodReading, String> {
-        let ip: IpAddr = address.parse().map_err(|_| "not an IP address".to_owned())?;
-        let url = format!("http://{}/metrics", SocketAddr::new(ip, self.port));
-        let request = Request::get(url).body(Body::empty()).map_err(|e| e.to_string())?;
-        let answer = self.client.request(request).await.map_err(|e| e.to_string())?;
-        if answer.status() != StatusCode::OK {
-            return Err(format!("answered {}", answer.status()));
-        }
-        let body = to_bytes(Body::new(answer.into_body()), LIMIT).await.map_err(|e| e.to_string())?;
-        let text = std::str::from_utf8(&body).map_err(|e| e.to_string())?;
-        parse(text).ok_or_else(|| "serves no metrics of a router".to_owned())
     }
 }
 
@@ -155,6 +117,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::scrape::PATIENCE;
 
     const TEXT: &str = r#"# HELP chat4all_consumer_records Records handled to their end.
 # TYPE chat4all_consumer_records counter
@@ -251,7 +214,7 @@ process_resident_memory_bytes 8192
         // Takes connections and says nothing.
         let _silent = tokio::net::TcpListener::bind(("127.0.0.2", port)).await.unwrap();
 
-        let pods = HttpPods { port, ..HttpPods::default() };
+        let pods = HttpPods(Scraper::at(port));
         let asked = std::time::Instant::now();
         // At the third nobody listens.
         let readings = pods.ask(&["127.0.0.1", "127.0.0.2", "127.0.0.3", "a-name"].map(String::from)).await;

@@ -123,6 +123,7 @@ fn connector_status((name, rollout): &(String, Option<Rollout>)) -> ConnectorSta
         name: name.clone(),
         replicas: rollout.as_ref().map_or(0, |r| r.existing),
         available_replicas: rollout.as_ref().map_or(0, |r| r.available),
+        ailing: rollout.as_ref().and_then(|r| r.ailing.as_ref()).map(|ailing| ailing.reason.to_owned()),
     }
 }
 

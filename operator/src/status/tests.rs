@@ -24,6 +24,7 @@ fn rollout(name: &str, wanted: i32, updated: i32, available: i32) -> Option<Roll
         observed: true,
         stuck: None,
         trouble: None,
+        ailing: None,
     })
 }
 

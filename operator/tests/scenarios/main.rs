@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod api_server;
+mod connectors;
 mod election;
 mod flow;
 mod handover;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chat4all_operator::connectors::pods::{ConnectorSource, PodReading};
 use chat4all_operator::controller::{self, Setup};
 use chat4all_operator::kafka::{Error, Topics};
 use chat4all_operator::metrics::Metrics;
@@ -47,12 +48,53 @@ impl Topics for Kafka {
     }
 }
 
+/// The connector pods, which are well until they say something else. Clones share it.
+#[derive(Clone, Default)]
+pub struct ConnectorPods(Arc<Mutex<Said>>);
+
+#[derive(Default)]
+struct Said {
+    by: BTreeMap<String, PodReading>,
+    asked: usize,
+    silent: bool,
+}
+
+impl ConnectorPods {
+    /// From now on this pod says so.
+    pub fn say(&self, pod: &str, reading: PodReading) {
+        self.0.lock().unwrap().by.insert(pod.to_owned(), reading);
+    }
+
+    /// From now on no pod answers, or each does.
+    pub fn silent(&self, silent: bool) {
+        self.0.lock().unwrap().silent = silent;
+    }
+
+    /// How many questions there were.
+    pub fn asked(&self) -> usize {
+        self.0.lock().unwrap().asked
+    }
+}
+
+#[async_trait]
+impl ConnectorSource for ConnectorPods {
+    async fn ask(&self, address: &str) -> Option<PodReading> {
+        let mut said = self.0.lock().unwrap();
+        said.asked += 1;
+        if said.silent {
+            return None;
+        }
+        Some(said.by.get(address).copied().unwrap_or_default())
+    }
+}
+
 /// A running operator and what is around it.
 pub struct World {
     pub api: ApiServer,
     pub kafka: Kafka,
     /// What goes through the topics.
     pub flow: Flow,
+    pub connectors: ConnectorPods,
     registry: Registry,
     shutdown: CancellationToken,
 }
@@ -68,7 +110,7 @@ impl World {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
         let (kafka, shutdown) = (Kafka::default(), CancellationToken::new());
-        let flow = Flow::on(&api);
+        let (flow, connectors) = (Flow::on(&api), ConnectorPods::default());
         let setup = Setup {
             client: api.client(),
             namespace: None,
@@ -76,10 +118,11 @@ impl World {
             topics: Arc::new(kafka.clone()),
             offsets: Arc::new(flow.clone()),
             pods: Arc::new(flow.clone()),
+            connectors: Arc::new(connectors.clone()),
             metrics,
         };
         tokio::spawn(controller::run(setup, shutdown.clone(), || {}));
-        Self { api, kafka, flow, registry, shutdown }
+        Self { api, kafka, flow, connectors, registry, shutdown }
     }
 
     /// Ends the operator and leaves the rest.
@@ -191,10 +234,10 @@ impl World {
         stepped
     }
 
-    /// As many router pods as the Deployment wants.
+    /// As many pods of routers and of connectors as the Deployment wants. Their names are their addresses.
     fn run_pods_of(&self, deployment: &Value) {
         let meta = &deployment["metadata"];
-        if meta["labels"]["app.kubernetes.io/component"] != "router" {
+        if !matches!(meta["labels"]["app.kubernetes.io/component"].as_str(), Some("router" | "connector")) {
             return;
         }
         let (namespace, name) = (meta["namespace"].as_str().unwrap(), meta["name"].as_str().unwrap());

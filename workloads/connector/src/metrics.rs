@@ -111,3 +111,27 @@ impl ConnectorMetrics {
         metrics
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operator_finds_what_it_reads() {
+        let mut registry = Registry::default();
+        let metrics = ConnectorMetrics::register(registry.sub_registry_with_prefix("chat4all"));
+        let connector = || "whatsapp".to_owned();
+        metrics.breaker.get_or_create(&State { connector: connector(), state: "open" }).set(1);
+        metrics.standing.get_or_create(&State { connector: connector(), state: "token-expired" }).set(1);
+        metrics.dead_letters.get_or_create(&Labels { connector: connector() }).inc();
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        for line in [
+            r#"chat4all_connector_breaker_state{connector="whatsapp",state="open"} 1"#,
+            r#"chat4all_connector_account_state{connector="whatsapp",state="token-expired"} 1"#,
+            r#"chat4all_connector_dead_letters_total{connector="whatsapp"} 1"#,
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}: {text}");
+        }
+    }
+}
