@@ -215,6 +215,8 @@ pub struct Connector {
     pub request_timeout: Duration,
     /// What it does when the answer never comes.
     pub on_unknown_outcome: OnUnknownOutcome,
+    /// How long it waits for the provider's status where it holds a message.
+    pub hold: Duration,
 }
 
 /// Partitions of the dead-letter topic, which carries little.

@@ -115,6 +115,16 @@ pub struct Connector {
     /// recipient may not get it. Default: Resend.
     #[serde(default)]
     pub on_unknown_outcome: OnUnknownOutcome,
+
+    /// With Hold: how many seconds to wait for the provider's status before the message becomes a dead
+    /// letter, 1 to 86400. Default: 900.
+    #[serde(default = "default_hold")]
+    #[schemars(range(min = 1, max = 86400))]
+    pub hold_seconds: i32,
+}
+
+fn default_hold() -> i32 {
+    900
 }
 
 fn default_request_timeout() -> i32 {

@@ -26,6 +26,7 @@ pub(super) fn deployment(model: &Model, connector: &Connector, environment: &BTr
         ("CONNECTOR_RETRY", json(&connector.retry)),
         ("CONNECTOR_REQUEST_TIMEOUT_MS", connector.request_timeout.as_millis().to_string()),
         ("CONNECTOR_ON_UNKNOWN_OUTCOME", connector.on_unknown_outcome.as_str().to_owned()),
+        ("CONNECTOR_HOLD_SECONDS", connector.hold.as_secs().to_string()),
     ]);
     let base_url = connector.base_url.as_ref().map(|url| config::literal([("CONNECTOR_BASE_URL", url.clone())]));
     let budget = connector.budget.as_ref().map(|budget| config::literal([("CONNECTOR_BUDGET", json(budget))]));

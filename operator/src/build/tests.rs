@@ -187,6 +187,7 @@ fn a_connector_is_told_what_the_resource_says_about_it() {
     assert_eq!(env["CONNECTOR_RETRY"], r#"{"maxAttempts":6,"initialBackoffMillis":1000,"maxBackoffMillis":16000}"#);
     assert_eq!(env["CONNECTOR_REQUEST_TIMEOUT_MS"], "10000");
     assert_eq!(env["CONNECTOR_ON_UNKNOWN_OUTCOME"], "Resend");
+    assert_eq!(env["CONNECTOR_HOLD_SECONDS"], "900");
     assert!(!env.contains_key("CONNECTOR_BUDGET"), "the connector knows what its provider usually takes");
 }
 

@@ -181,6 +181,7 @@ fn check_numbers(spec: &Chat4AllClusterSpec, problems: &mut Vec<Problem>) {
         if let Some(budget) = connector.budget {
             numbers.push((field("budget.messagesPerSecond"), budget.messages_per_second, 1, 100_000));
         }
+        numbers.push((field("holdSeconds"), connector.hold_seconds, 1, 86_400));
         numbers.push((field("retry.maxAttempts"), connector.retry.max_attempts, 1, 20));
         let longest = connector.retry.max_backoff_millis;
         numbers.push((field("retry.initialBackoffMillis"), connector.retry.initial_backoff_millis, 10, longest));
@@ -257,6 +258,7 @@ fn connector(connector: &api::Connector, secrets: &Secrets<'_>, problems: &mut V
         retry: connector.retry.clone(),
         request_timeout: seconds(connector.request_timeout_seconds),
         on_unknown_outcome: connector.on_unknown_outcome,
+        hold: seconds(connector.hold_seconds),
     }
 }
 

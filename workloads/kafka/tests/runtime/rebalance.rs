@@ -75,6 +75,27 @@ async fn a_member_that_is_slow_to_give_back_pauses_no_partition_that_another_mem
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn the_members_shares_are_one_together_whoever_comes_and_goes_and_when_the_topic_grows() {
+    let topic = Topic::create().await;
+    let notes = Arc::new(Notes::default());
+    let first = topic.member(&notes, Gate::always_open());
+    eventually("one member has all", || first.share() == 1.0).await;
+    let second = topic.member(&notes, Gate::always_open());
+    let third = topic.member(&notes, Gate::always_open());
+    let third_of_it = |share: f64| (share - 1.0 / 3.0).abs() < 1e-9;
+    eventually("three have a third each", || [&first, &second, &third].iter().all(|m| third_of_it(m.share()))).await;
+    third.stop().await;
+    eventually("two have a half each", || (first.share(), second.share()) == (0.5, 0.5)).await;
+    topic.grow(8).await;
+    eventually("of the new partitions, too", || (first.partitions(), second.partitions()) == (4, 4)).await;
+    eventually("two have a half each", || (first.share(), second.share()) == (0.5, 0.5)).await;
+    first.stop().await;
+    second.stop().await;
+    topic.delete().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
 async fn a_group_that_grows_to_the_maximum_and_shrinks_to_one_under_load_loses_repeats_and_reorders_nothing() {
     let report = scale::up_and_down(GroupProtocol::default()).await;
     assert_eq!((report.lost, report.twice, report.out_of_order), (0, 0, 0), "{report:?}");

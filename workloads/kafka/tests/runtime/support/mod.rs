@@ -11,7 +11,7 @@ use chat4all_kafka::{
 };
 use prometheus_client::registry::Registry;
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -99,10 +99,10 @@ impl Topic {
         let mut registry = Registry::default();
         let metrics = ConsumerMetrics::register(&mut registry);
         let consumer = Consumer::new(&self.kafka, settings, handler.clone(), gate, metrics).unwrap();
-        let pulse = consumer.pulse();
+        let (pulse, share) = (consumer.pulse(), consumer.share());
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(consumer.run(shutdown.clone()));
-        Member { shutdown, task, pulse, registry }
+        Member { shutdown, task, pulse, share, registry }
     }
 
     /// The sum of the group's committed offsets.
@@ -146,6 +146,13 @@ impl Topic {
         found.elements().iter().map(|e| if let Offset::Offset(n) = e.offset() { n } else { 0 }).sum()
     }
 
+    /// Gives the topic this many partitions.
+    pub async fn grow(&self, partitions: usize) {
+        let admin = admin(&self.kafka.bootstrap_servers);
+        let grown = admin.create_partitions(&[NewPartitions::new(&self.name, partitions)], &AdminOptions::new()).await;
+        grown.unwrap().remove(0).unwrap();
+    }
+
     /// Removes the topic.
     pub async fn delete(self) {
         let admin = admin(&self.kafka.bootstrap_servers);
@@ -162,6 +169,7 @@ pub struct Member {
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), Error>>,
     pub pulse: chat4all_kafka::Pulse,
+    share: chat4all_kafka::Share,
     registry: Registry,
 }
 
@@ -178,6 +186,11 @@ impl Member {
         prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
         let line = text.lines().find(|line| line.starts_with("consumer_partitions{"));
         line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+    }
+
+    /// Which part of the topic's partitions it has.
+    pub fn share(&self) -> f64 {
+        self.share.clone().now()
     }
 
     /// Stops it as SIGTERM does; gives how long that took.
