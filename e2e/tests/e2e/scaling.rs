@@ -32,7 +32,9 @@ const RATE: u32 = 100;
 /// Messages that wait when scaling is switched on. Half of them pile up while the router warms up.
 const BACKLOG: u64 = 15 * RATE as u64;
 
-const DRAIN: Duration = Duration::from_secs(40);
+/// Short enough that this backlog needs well over six routers, whatever this machine lets a router do just
+/// then: near six, another figure a few seconds later would rightly make it two changes.
+const DRAIN: Duration = Duration::from_secs(30);
 const STABILIZATION: Duration = Duration::from_secs(20);
 const COOLDOWN: Duration = Duration::from_secs(10);
 /// In percent.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chat4all_message::Channel as Kind;
+use serde::de::DeserializeOwned;
 
 use crate::capabilities::Capabilities;
 use crate::channel::Channel;
@@ -23,6 +24,13 @@ pub struct ChannelConfig {
     pub account: String,
     /// The folder of the credentials Secret, one file for each key.
     pub credentials_dir: PathBuf,
+}
+
+impl ChannelConfig {
+    /// The account as the channel's own fields; `example` is one that works, for the error.
+    pub(crate) fn account_fields<T: DeserializeOwned>(&self, example: &'static str) -> Result<T, Error> {
+        serde_json::from_str(&self.account).map_err(|error| Error::Account { why: error.to_string(), example })
+    }
 }
 
 /// A channel cannot be used as it is configured.

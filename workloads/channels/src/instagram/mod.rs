@@ -46,8 +46,7 @@ struct Fields {
 
 /// Opens the channel of an account: reads it and the file `access-token`.
 pub(crate) fn open(config: &ChannelConfig) -> Result<Dialog, Error> {
-    let fields: Fields = serde_json::from_str(&config.account)
-        .map_err(|error| Error::Account { why: error.to_string(), example: EXAMPLE_ACCOUNT })?;
+    let fields: Fields = config.account_fields(EXAMPLE_ACCOUNT)?;
     let instagram = account::id("instagramId", "an Instagram account's id", fields.instagram_id)?;
     let page = fields.page_id.map(|page| account::id("pageId", "a page's id", Some(page))).transpose()?;
     let version = account::version(fields.api_version)?;

@@ -42,8 +42,7 @@ struct Fields {
 
 /// Opens the channel of a page: reads it and the file `access-token`.
 pub(crate) fn open(config: &ChannelConfig) -> Result<Dialog, Error> {
-    let fields: Fields = serde_json::from_str(&config.account)
-        .map_err(|error| Error::Account { why: error.to_string(), example: EXAMPLE_ACCOUNT })?;
+    let fields: Fields = config.account_fields(EXAMPLE_ACCOUNT)?;
     let page = account::id("pageId", "a page's id", fields.page_id)?;
     let version = account::version(fields.api_version)?;
     let base = BaseUrl::of(config.base_url.as_deref(), USUAL_BASE_URL)?;

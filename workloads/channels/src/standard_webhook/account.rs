@@ -47,8 +47,7 @@ struct EndpointFields {
 
 impl Account {
     pub(super) fn open(config: &ChannelConfig) -> Result<Self, Error> {
-        let fields: Fields = serde_json::from_str(&config.account)
-            .map_err(|error| Error::Account { why: error.to_string(), example: EXAMPLE_ACCOUNT })?;
+        let fields: Fields = config.account_fields(EXAMPLE_ACCOUNT)?;
         if fields.endpoints.is_empty() {
             return Err(wrong("are missing".to_owned()));
         }

@@ -38,8 +38,7 @@ struct Fields {
 
 impl Account {
     pub(super) fn open(config: &ChannelConfig) -> Result<Self, Error> {
-        let fields: Fields = serde_json::from_str(&config.account)
-            .map_err(|error| Error::Account { why: error.to_string(), example: EXAMPLE_ACCOUNT })?;
+        let fields: Fields = config.account_fields(EXAMPLE_ACCOUNT)?;
         let phone_number_id = account::id("phoneNumberId", "a phone number's id", fields.phone_number_id)?;
         let version = account::version(fields.api_version)?;
         let base = BaseUrl::of(config.base_url.as_deref(), USUAL_BASE_URL)?;
