@@ -143,6 +143,7 @@ async fn up_and_drained(
     });
     let changed = changed.await?;
     let decided = Instant::now();
+    let waited = story.backlog();
     let event = wait::until("an event tells why", DECIDED_WITHIN, async || {
         newest_change(context, &known).await.ok_or("there is none").into()
     });
@@ -150,12 +151,14 @@ async fn up_and_drained(
     context.say(&event.message);
     let told = decisions::told(&event.message)?;
     right(&told, changed, &measured)?;
+    let mut limit = DRAIN + START;
     if broker == Broker::Restarts {
         story.disturb("kafka-0".into(), (0..PARTITIONS).collect());
         restart_broker(context).await?;
+        // The count was decided for what waited then; what came while nothing could be done takes as long.
+        let more = story.backlog() as f64 / waited as f64;
+        limit = decided.elapsed() + STANDSTILL + DRAIN.mul_f64(more.max(1.0)) + START;
     }
-    let outage = decided.elapsed();
-    let limit = if broker == Broker::Restarts { DRAIN + START + outage } else { DRAIN + START };
     // What arrives in half a second is on its way, and no backlog.
     story.until_drained(u64::from(RATE / 2), limit).await?;
     let drained = decided.elapsed().as_secs_f64();

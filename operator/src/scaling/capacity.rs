@@ -10,6 +10,11 @@ const MOST: f64 = 1e9;
 const BUSY_ENOUGH: f64 = 0.2;
 /// What is older than this counts little, for replicas that are busy all the time.
 const MEMORY_SECONDS: f64 = 30.0;
+/// Shorter than this, a sample tells when commits came rather than what was finished.
+const SAMPLE_SECONDS: f64 = 4.0;
+/// Replicas with little CPU commit this seldom. Longer without a finished record is a standstill, which
+/// tells nothing about what they can do.
+const COMMITS_APART_SECONDS: f64 = 8.0;
 /// Seconds of busy samples that make the first figure.
 const FIRST_SECONDS: f64 = 10.0;
 /// Busier than this, one sample is good for comparing.
@@ -27,16 +32,40 @@ pub(super) struct Capacity {
     known: Option<f64>,
     guessed: Option<f64>,
     first: Gathered,
+    /// Intervals towards the next sample. What an interval without a commit did comes with the commit
+    /// after it: left out, it would make the replicas look faster than they are.
+    sample: Option<Gathered>,
     /// The last sample, while it is far from the figure, and how many were before it.
     off: Option<(f64, u32)>,
 }
 
-/// Samples towards the first figure.
+/// What was done over some intervals or samples, one after the other.
 #[derive(Clone, Copy, Debug, Default)]
 struct Gathered {
     seconds: f64,
     done: f64,
-    busy: f64,
+    /// Seconds that the replicas had together.
+    together: f64,
+    /// Those in which they were busy; none when nobody says so.
+    busy: Option<f64>,
+}
+
+impl Gathered {
+    /// Both together, when the busy seconds of both or of none are known.
+    fn and(self, other: Self) -> Option<Self> {
+        let busy = match (self.busy, other.busy) {
+            (Some(one), Some(other)) => Some(one + other),
+            (None, None) => None,
+            _ => return None,
+        };
+        let (seconds, done) = (self.seconds + other.seconds, self.done + other.done);
+        Some(Self { seconds, done, together: self.together + other.together, busy })
+    }
+
+    /// Records a second of one busy replica; one whose busy seconds are not known counts as busy.
+    fn rate(&self) -> f64 {
+        self.done / self.busy.unwrap_or(self.together)
+    }
 }
 
 impl Capacity {
@@ -69,53 +98,73 @@ impl Capacity {
         }
     }
 
+    /// An interval tells nothing, and what came before it is no part of what comes after.
+    pub(super) fn interrupted(&mut self) {
+        self.sample = None;
+    }
+
     fn learn_from(&mut self, interval: &Interval) {
-        let (done, seconds) = (interval.done(), interval.seconds);
-        let Effort::Usable { replicas, busy, saturated } = interval.effort else { return };
-        if done <= 0.0 {
+        let before = self.sample.take();
+        let Some(now) = self.usable(interval) else { return };
+        let stood_still = |before: &Gathered| before.done <= 0.0 && before.seconds >= COMMITS_APART_SECONDS;
+        if now.done > 0.0 && before.as_ref().is_some_and(stood_still) {
             return;
         }
-        let together = seconds * f64::from(replicas);
-        match busy {
-            // Work lay there for each of them all the time: they did what they can, whatever they say.
-            Some(_) if saturated => self.average(done, seconds, together, 1.0),
-            Some(busy) if busy >= BUSY_ENOUGH => self.average(done, seconds, together, busy),
-            Some(busy) if busy > 0.0 => self.guessed = Some(done / (together * busy)),
-            Some(_) => {}
+        let sample = before.and_then(|before| before.and(now)).unwrap_or(now);
+        match sample {
+            Gathered { done, seconds, .. } if done <= 0.0 || seconds < SAMPLE_SECONDS => self.sample = Some(sample),
             // Nobody says that all of them were there: what was finished is the least that they can do.
-            None if saturated => match self.known {
-                Some(known) => self.known = Some(known.max(done / together)),
-                None => self.average(done, seconds, together, 1.0),
-            },
-            None => {}
+            Gathered { busy: None, .. } if self.known.is_some() => {
+                self.known = self.known.map(|known| known.max(sample.rate()));
+            }
+            _ => self.average(sample),
         }
     }
 
-    fn average(&mut self, done: f64, seconds: f64, together: f64, busy: f64) {
+    /// What the interval tells about busy replicas.
+    fn usable(&mut self, interval: &Interval) -> Option<Gathered> {
+        let (done, seconds) = (interval.done(), interval.seconds);
+        let Effort::Usable { replicas, busy, saturated } = interval.effort else { return None };
+        let together = seconds * f64::from(replicas);
+        let busy = match busy {
+            // Work lay there for each of them all the time: they did what they can, whatever they say.
+            Some(_) if saturated => Some(together),
+            Some(busy) if busy >= BUSY_ENOUGH => Some(together * busy),
+            Some(busy) => {
+                if busy > 0.0 && done > 0.0 {
+                    self.guessed = Some(done / (together * busy));
+                }
+                return None;
+            }
+            None if saturated => None,
+            None => return None,
+        };
+        Some(Gathered { seconds, done, together, busy })
+    }
+
+    fn average(&mut self, sample: Gathered) {
         let Some(known) = self.known else {
-            let first = &mut self.first;
-            first.seconds += seconds;
-            first.done += done;
-            first.busy += together * busy;
-            if first.seconds >= FIRST_SECONDS {
-                self.known = Some(first.done / first.busy);
+            self.first = self.first.and(sample).unwrap_or(sample);
+            if self.first.seconds >= FIRST_SECONDS {
+                self.known = Some(self.first.rate());
             }
             return;
         };
-        let sample = done / (together * busy);
+        let share_busy = sample.busy.map_or(1.0, |busy| busy / sample.together);
+        let rate = sample.rate();
         let before = self.off.take();
-        if busy >= BUSY_TO_COMPARE && apart(sample, known) > OTHER {
+        if share_busy >= BUSY_TO_COMPARE && apart(rate, known) > OTHER {
             match before {
                 // Two agree that it is another one now: a mean would take its time to find that.
-                Some((before, _)) if apart(sample, before) <= SAME => {
-                    self.known = Some((sample + before) / 2.0);
+                Some((before, _)) if apart(rate, before) <= SAME => {
+                    self.known = Some((rate + before) / 2.0);
                     return;
                 }
-                before => self.off = Some((sample, before.map_or(1, |(_, samples)| samples + 1))),
+                before => self.off = Some((rate, before.map_or(1, |(_, samples)| samples + 1))),
             }
         }
-        let share = 1.0 - (-seconds * busy / MEMORY_SECONDS).exp();
-        self.known = Some(known + share * (sample - known));
+        let share = 1.0 - (-sample.seconds * share_busy / MEMORY_SECONDS).exp();
+        self.known = Some(known + share * (rate - known));
     }
 }
 

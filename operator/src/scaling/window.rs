@@ -130,6 +130,8 @@ impl Window {
         self.downstream.look(at, offsets.messages.len().max(1) as u32, self.intervals.iter());
         if self.downstream.tells_capacity(&interval) {
             self.capacity.learn(&interval);
+        } else {
+            self.capacity.interrupted();
         }
     }
 

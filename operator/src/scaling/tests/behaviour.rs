@@ -45,6 +45,40 @@ fn a_changed_capacity_is_believed_after_two_looks() {
     assert_eq!(routers.window.learned().capacity, Some(60.0));
 }
 
+/// Polls of which the first and then only every `lump`-th finds anything committed: what was done since the
+/// one before.
+fn in_lumps(routers: &mut Routers, polls: usize, lump: usize) {
+    let able = routers.capacity;
+    for poll in 0..polls {
+        routers.capacity = if poll % lump == 0 { able * lump as i64 } else { 0 };
+        routers.poll(able * i64::from(routers.replicas));
+    }
+    routers.capacity = able;
+}
+
+#[test]
+fn a_replica_that_commits_seldom_is_not_taken_for_a_faster_one() {
+    for pods in [Pods::Stable { busy: 1.0 }, Pods::Unknown] {
+        for known in [Routers::known, Routers::unknown] {
+            let mut routers = known(1, 120).backlog(100_000);
+            routers.pods = Some(pods);
+            in_lumps(&mut routers, 20, 2);
+            assert_eq!(routers.window.learned().capacity, Some(120.0), "{pods:?}");
+        }
+    }
+}
+
+#[test]
+fn what_lay_still_for_long_teaches_nothing() {
+    let mut routers = Routers::known(1, 120).backlog(100_000);
+    routers.pods = Some(Pods::Stable { busy: 1.0 });
+    routers.capacity = 0;
+    routers.watch(30, 120);
+    routers.capacity = 120;
+    routers.watch(30, 120);
+    assert_eq!(routers.window.learned().capacity, Some(120.0));
+}
+
 #[test]
 fn samples_around_a_rebalance_teach_nothing() {
     let mut routers = Routers::known(2, 120);
