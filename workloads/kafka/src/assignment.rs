@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::flow::{Held, Limits};
-use crate::watermark::Watermark;
+use crate::watermark::{Ticket, Watermark};
 
 /// A partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,8 +25,8 @@ pub(crate) struct Owned {
     pub(crate) held: Held,
     /// What runs.
     pub(crate) running: usize,
-    /// The highest offset whose handler was begun.
-    pub(crate) begun: Option<i64>,
+    /// The latest record whose handler was begun.
+    pub(crate) begun: Option<Ticket>,
     pub(crate) paused: bool,
     /// Ends the handlers' waiting.
     pub(crate) ending: CancellationToken,
@@ -83,21 +83,11 @@ pub(crate) struct Assignment {
 }
 
 impl Assignment {
-    /// Takes a partition, in a new epoch; also when it is owned already, because its log went back.
+    /// Takes a partition, in a new epoch.
     pub(crate) fn take(&mut self, id: PartitionId) -> &mut Owned {
+        self.give_up(&id);
         self.epochs += 1;
-        let owned = Owned::new(self.epochs);
-        match self.owned.entry(id) {
-            std::collections::hash_map::Entry::Occupied(mut entry) => {
-                let old = entry.insert(owned);
-                old.ending.cancel();
-                old.fence.cancel();
-                let new = entry.into_mut();
-                new.paused = old.paused;
-                new
-            }
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(owned),
-        }
+        self.owned.entry(id).insert_entry(Owned::new(self.epochs)).into_mut()
     }
 
     /// The partition, if it is owned.
@@ -191,8 +181,8 @@ mod tests {
         let mut assignment = Assignment::default();
         let owned = assignment.take(id(1));
         assert_eq!(owned.moved_frontier(), None);
-        owned.watermark.begin(7);
-        owned.watermark.complete(7);
+        let ticket = owned.watermark.begin(7);
+        owned.watermark.complete(ticket);
         assert_eq!(owned.moved_frontier(), Some(8));
         assert_eq!(owned.moved_frontier(), None);
     }

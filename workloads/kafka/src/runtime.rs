@@ -31,7 +31,7 @@ use crate::pulse::Pulse;
 use crate::record::Record;
 use crate::share::{Share, Shares};
 use crate::waker::Waker;
-use crate::watermark::Begin;
+use crate::watermark::Ticket;
 
 /// How often completed offsets are stored and deadlines looked at. The client commits what is
 /// stored every half second, so a killed process repeats at most what it did in about that time.
@@ -81,7 +81,7 @@ pub struct Consumer<H> {
     metrics: ConsumerMetrics,
     group: Group,
     assignment: Assignment,
-    lanes: Lanes<Lane, Record>,
+    lanes: Lanes<Lane, Taken>,
     hasher: RandomState,
     running: JoinSet<Finished>,
     drains: VecDeque<Drain>,
@@ -94,10 +94,17 @@ pub struct Consumer<H> {
 /// The assignment's epoch and the key's hash. Two keys with one hash share a lane, which is harmless.
 type Lane = (u64, u64);
 
+/// A record with its place in the order of its partition.
+struct Taken {
+    ticket: Ticket,
+    record: Record,
+}
+
 /// A handler came back.
 struct Finished {
     id: PartitionId,
     lane: Lane,
+    ticket: Ticket,
     offset: i64,
     weight: usize,
     end: End,
@@ -279,15 +286,12 @@ impl<H: Handler> Consumer<H> {
             // Fetched before its partition was revoked; the next owner fetches it again.
             return;
         };
-        if owned.watermark.begin(message.offset()) == Begin::Rewound {
-            tracing::warn!(topic = %id.topic, partition = id.partition, offset = message.offset(),
-                "the partition went back: its log was truncated or made anew; going on from there");
-            let old = owned.epoch;
-            self.lanes.forget(|lane| lane.0 == old);
-            self.assignment.take(id.clone()).watermark.begin(message.offset());
+        if owned.watermark.goes_back(message.offset()) {
+            tracing::info!(topic = %id.topic, partition = id.partition, offset = message.offset(),
+                "a record comes again, or the log was truncated or made anew; it is handled after what came before");
         }
+        let ticket = owned.watermark.begin(message.offset());
         let record = Record::of(message, topic);
-        let Some(owned) = self.assignment.get(&id) else { return };
         owned.hold(record.weight());
         let key = match &record.key {
             Some(key) => self.hasher.hash_one(key),
@@ -295,17 +299,17 @@ impl<H: Handler> Consumer<H> {
             None => self.hasher.hash_one(record.offset),
         };
         let lane = (owned.epoch, key);
-        if let Some(record) = self.lanes.enter(lane, record) {
-            self.start(&id, lane, record);
+        if let Some(taken) = self.lanes.enter(lane, Taken { ticket, record }) {
+            self.start(&id, lane, taken);
         }
         self.repause();
     }
 
     /// Gives a record to the handler.
-    fn start(&mut self, id: &PartitionId, lane: Lane, record: Record) {
+    fn start(&mut self, id: &PartitionId, lane: Lane, Taken { ticket, record }: Taken) {
         let Some(owned) = self.assignment.in_epoch(id, lane.0) else { return };
         owned.running += 1;
-        owned.begun = owned.begun.max(Some(record.offset));
+        owned.begun = owned.begun.max(Some(ticket));
         let lease = Lease::until(owned.ending.clone());
         let fence = owned.fence.clone();
         let handler = self.handler.clone();
@@ -318,14 +322,14 @@ impl<H: Handler> Consumer<H> {
                 Some(Err(_)) => End::Panicked,
                 None => End::Fenced,
             };
-            Finished { id, lane, offset, weight, end }
+            Finished { id, lane, ticket, offset, weight, end }
         });
     }
 
     /// A handler came back.
     fn finish(&mut self, finished: Result<Finished, tokio::task::JoinError>) -> Result<(), Error> {
         // The task catches panics and nobody aborts it; only a runtime that is shutting down gets here.
-        let Ok(Finished { id, lane, offset, weight, end }) = finished else { return Ok(()) };
+        let Ok(Finished { id, lane, ticket, offset, weight, end }) = finished else { return Ok(()) };
         match end {
             End::Panicked => {
                 return Err(Error::Panicked { topic: id.topic.to_string(), partition: id.partition, offset });
@@ -338,11 +342,11 @@ impl<H: Handler> Consumer<H> {
         owned.running -= 1;
         owned.let_go(weight);
         if matches!(end, End::Done) {
-            owned.watermark.complete(offset);
+            owned.watermark.complete(ticket);
         } else {
             // What waits behind it must not overtake it.
             for withdrawn in self.lanes.withdraw(|other, _| *other == lane) {
-                owned.let_go(withdrawn.weight());
+                owned.let_go(withdrawn.record.weight());
             }
         }
         if let Some(next) = self.lanes.advance(lane) {
@@ -394,9 +398,9 @@ impl<H: Handler> Consumer<H> {
             let Some(owned) = self.assignment.get(id) else { continue };
             owned.ending.cancel();
             let (epoch, begun) = (owned.epoch, owned.begun);
-            let late = |lane: &Lane, record: &Record| lane.0 == epoch && Some(record.offset) > begun;
+            let late = |lane: &Lane, taken: &Taken| lane.0 == epoch && Some(taken.ticket) > begun;
             for withdrawn in self.lanes.withdraw(late) {
-                owned.let_go(withdrawn.weight());
+                owned.let_go(withdrawn.record.weight());
             }
         }
         self.repause();
@@ -535,5 +539,116 @@ impl std::fmt::Display for Named<'_> {
             write!(f, "{}{}[{}]", if n > 0 { " " } else { "" }, id.topic, id.partition)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+
+    use prometheus_client::registry::Registry;
+    use rdkafka::ClientConfig;
+    use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+    use rdkafka::client::DefaultClientContext;
+    use rdkafka::consumer::BaseConsumer;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::{GroupProtocol, Producer};
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+    const RECORDS: i64 = 20;
+
+    /// Waits for a permit, then notes the offset.
+    struct Held {
+        permits: Semaphore,
+        begun: Semaphore,
+        handled: Mutex<BTreeSet<i64>>,
+    }
+
+    impl Handler for Held {
+        async fn handle(&self, record: Record, _: Lease) -> Result<(), Ended> {
+            self.begun.add_permits(1);
+            self.permits.acquire().await.unwrap().forget();
+            self.handled.lock().unwrap().insert(record.offset);
+            Ok(())
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    #[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+    async fn records_at_work_are_finished_and_committed_though_the_client_gives_later_ones_out_again() {
+        let bootstrap_servers = std::env::var("KAFKA_BOOTSTRAP_SERVERS").expect("KAFKA_BOOTSTRAP_SERVERS is set");
+        let topic = format!("again-{}", uuid::Uuid::new_v4());
+        let admin: AdminClient<DefaultClientContext> =
+            ClientConfig::new().set("bootstrap.servers", &bootstrap_servers).create().unwrap();
+        let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1));
+        admin.create_topics([&new], &AdminOptions::new()).await.unwrap().remove(0).unwrap();
+        let kafka = KafkaConfig {
+            bootstrap_servers: bootstrap_servers.clone(),
+            session_timeout: Duration::from_secs(6),
+            protocol: GroupProtocol::default(),
+        };
+        let producer = Producer::connect(&kafka).unwrap();
+        for key in 0..RECORDS {
+            producer.send(&topic, key.to_string().as_bytes(), b"-", &[]).await.unwrap();
+        }
+
+        let handler =
+            Arc::new(Held { permits: Semaphore::new(0), begun: Semaphore::new(0), handled: Mutex::default() });
+        let group = format!("{topic}-group");
+        let settings = Settings {
+            group: group.clone(),
+            topics: vec![topic.clone()],
+            limits: Limits { records: 300, bytes: 1 << 20 },
+            drain: Duration::from_secs(15),
+        };
+        let metrics = ConsumerMetrics::register(&mut Registry::default());
+        let in_flight = {
+            let (metrics, group) = (metrics.clone(), Group { group: group.clone() });
+            move || metrics.in_flight.get_or_create(&group).get()
+        };
+        let consumer = Consumer::new(&kafka, settings, handler.clone(), Gate::always_open(), metrics).unwrap();
+        let client = consumer.member.client.clone();
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(consumer.run(shutdown.clone()));
+
+        let at_work = async {
+            while in_flight() < RECORDS {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, at_work).await.expect("all are told to be at work");
+        let begun = |count: i64| handler.begun.acquire_many(count.try_into().unwrap());
+        tokio::time::timeout(PATIENCE, begun(RECORDS)).await.expect("all are at work").unwrap().forget();
+        let half = RECORDS / 2;
+        let seeker = client.clone();
+        let seek = move || seeker.seek(&topic, 0, Offset::Offset(half), PATIENCE).map(|()| topic);
+        let topic = tokio::task::spawn_blocking(seek).await.unwrap().unwrap();
+        drop(client);
+        let again = async {
+            while in_flight() == RECORDS {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, again).await.expect("half of them come again");
+        handler.permits.add_permits(usize::try_from(RECORDS + half).unwrap());
+        tokio::time::timeout(PATIENCE, begun(half)).await.expect("they are handled again").unwrap().forget();
+        shutdown.cancel();
+        tokio::time::timeout(PATIENCE, running).await.expect("it stops").unwrap().unwrap();
+
+        assert_eq!(*handler.handled.lock().unwrap(), (0..RECORDS).collect::<BTreeSet<_>>());
+        let committed = tokio::task::spawn_blocking(move || {
+            let asked: BaseConsumer = ClientConfig::new()
+                .set("bootstrap.servers", &bootstrap_servers)
+                .set("group.id", &group)
+                .create()
+                .unwrap();
+            let mut partitions = TopicPartitionList::new();
+            partitions.add_partition(&topic, 0);
+            asked.committed_offsets(partitions, PATIENCE).unwrap().elements()[0].offset()
+        });
+        assert_eq!(committed.await.unwrap(), Offset::Offset(RECORDS));
     }
 }

@@ -1,6 +1,10 @@
 //! Which offset of a partition may be committed: the one after the longest run of completed
-//! records. Pure; offsets may have gaps (compaction, transaction markers), so it knows the
-//! records that came, not the numbers between them.
+//! records, in the order in which they came. Pure; offsets may have gaps (compaction, transaction
+//! markers), so it knows the records that came, not the numbers between them. Offsets may also come
+//! again: the client gives out a record twice when it pauses a partition by itself while the record is
+//! being taken (librdkafka 2.12.1: the position is noted after the record left the queue, and a rebalance
+//! pauses from another thread), and a log that was truncated begins again further back. Either way the record is
+//! one more to be done, and nothing that came before it is done because of it.
 
 use std::collections::VecDeque;
 
@@ -12,8 +16,10 @@ const LONGEST: usize = 50_000;
 /// The completed offsets of one partition in one assignment.
 #[derive(Debug, Default)]
 pub(crate) struct Watermark {
-    /// Records that came and are not behind the frontier, by ascending offset.
+    /// Records that came and are not behind the frontier, in the order in which they came.
     open: VecDeque<Slot>,
+    /// The ticket of the first of them.
+    first: u64,
     frontier: Option<i64>,
 }
 
@@ -23,33 +29,31 @@ struct Slot {
     done: bool,
 }
 
-/// Whether a record continues the partition.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Begin {
-    /// It is later than everything that came before.
-    Next,
-    /// The partition went back: its log was truncated or made anew.
-    Rewound,
-}
+/// The place of a record in the order in which the records of an assignment came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(u64);
 
 impl Watermark {
     /// A record came.
-    pub(crate) fn begin(&mut self, offset: i64) -> Begin {
-        let newest = self.open.back().map(|slot| slot.offset + 1).or(self.frontier);
-        if newest.is_some_and(|next| offset < next) {
-            return Begin::Rewound;
-        }
+    pub(crate) fn begin(&mut self, offset: i64) -> Ticket {
         self.open.push_back(Slot { offset, done: false });
-        Begin::Next
+        Ticket(self.first + self.open.len() as u64 - 1)
     }
 
-    /// A record that came is done. Offsets that never came are ignored.
-    pub(crate) fn complete(&mut self, offset: i64) {
-        if let Ok(index) = self.open.binary_search_by_key(&offset, |slot| slot.offset) {
-            self.open[index].done = true;
+    /// Whether a record with this offset would be one that came before, or stand before one.
+    pub(crate) fn goes_back(&self, offset: i64) -> bool {
+        self.open.back().map(|slot| slot.offset + 1).or(self.frontier).is_some_and(|next| offset < next)
+    }
+
+    /// A record that came is done. Once is enough.
+    pub(crate) fn complete(&mut self, Ticket(ticket): Ticket) {
+        let index = ticket.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
+        if let Some(slot) = index.and_then(|index| self.open.get_mut(index)) {
+            slot.done = true;
         }
-        while self.open.front().is_some_and(|slot| slot.done) {
-            self.frontier = self.open.pop_front().map(|slot| slot.offset + 1);
+        while let Some(slot) = self.open.pop_front_if(|slot| slot.done) {
+            self.first += 1;
+            self.frontier = Some(slot.offset + 1);
         }
     }
 
@@ -83,45 +87,43 @@ mod tests {
 
     use super::*;
 
-    fn after(offsets: &[i64]) -> Watermark {
+    fn after(offsets: &[i64]) -> (Watermark, Vec<Ticket>) {
         let mut watermark = Watermark::default();
-        for &offset in offsets {
-            assert_eq!(watermark.begin(offset), Begin::Next);
-        }
-        watermark
+        let tickets = offsets.iter().map(|&offset| watermark.begin(offset)).collect();
+        (watermark, tickets)
     }
 
     #[test]
     fn a_partition_commits_only_up_to_the_first_hole() {
-        let mut watermark = after(&[10, 11]);
-        watermark.complete(11);
+        let (mut watermark, tickets) = after(&[10, 11]);
+        watermark.complete(tickets[1]);
         assert_eq!(watermark.frontier(), None);
-        watermark.complete(10);
+        watermark.complete(tickets[0]);
         assert_eq!(watermark.frontier(), Some(12));
     }
 
     #[test]
     fn offsets_that_never_came_hold_nothing_back() {
-        let mut watermark = after(&[10, 14]);
-        watermark.complete(10);
-        watermark.complete(12);
+        let (mut watermark, tickets) = after(&[10, 14]);
+        watermark.complete(tickets[0]);
         assert_eq!(watermark.frontier(), Some(11));
-        watermark.complete(14);
+        watermark.complete(tickets[1]);
+        watermark.complete(tickets[1]);
         assert_eq!(watermark.frontier(), Some(15));
     }
 
     #[test]
     fn what_is_no_record_is_passed_when_every_record_before_it_is_done() {
-        let mut watermark = after(&[10, 11]);
-        watermark.complete(10);
+        let (mut watermark, tickets) = after(&[10, 11]);
+        watermark.complete(tickets[0]);
         watermark.pass(13);
         assert_eq!(watermark.frontier(), Some(11), "11 is at work");
-        watermark.complete(11);
+        watermark.complete(tickets[1]);
         watermark.pass(13);
         assert_eq!(watermark.frontier(), Some(13));
         watermark.pass(12);
         assert_eq!(watermark.frontier(), Some(13), "never back");
-        assert_eq!(watermark.begin(13), Begin::Next);
+        assert!(!watermark.goes_back(13));
     }
 
     #[test]
@@ -135,43 +137,56 @@ mod tests {
     fn what_comes_behind_a_record_that_is_not_done_is_bounded() {
         let mut watermark = Watermark::default();
         let newest = LONGEST as i64;
+        let mut tickets = Vec::new();
         for offset in 0..newest {
             assert!(!watermark.is_full(false));
-            watermark.begin(offset);
-            if offset > 0 {
-                watermark.complete(offset);
-            }
+            tickets.push(watermark.begin(offset));
         }
+        tickets[1..].iter().for_each(|ticket| watermark.complete(*ticket));
         assert!(watermark.is_full(false) && watermark.is_full(true));
-        watermark.complete(0);
+        watermark.complete(tickets[0]);
         assert!(!watermark.is_full(true));
         assert_eq!(watermark.frontier(), Some(newest));
     }
 
     #[test]
-    fn a_partition_that_goes_back_is_noticed() {
-        let mut watermark = after(&[10]);
-        assert_eq!(watermark.begin(10), Begin::Rewound);
-        watermark.complete(10);
-        assert_eq!(watermark.begin(3), Begin::Rewound);
-        assert_eq!(watermark.begin(11), Begin::Next);
+    fn a_record_that_comes_again_hides_none_that_is_at_work() {
+        let (mut watermark, tickets) = after(&[10, 11, 12]);
+        assert!(watermark.goes_back(12) && watermark.goes_back(3) && !watermark.goes_back(13));
+        let again = watermark.begin(12);
+        watermark.complete(again);
+        watermark.complete(tickets[2]);
+        assert_eq!(watermark.frontier(), None, "10 and 11 are at work");
+        watermark.complete(tickets[0]);
+        assert_eq!(watermark.frontier(), Some(11));
+        watermark.complete(tickets[1]);
+        assert_eq!(watermark.frontier(), Some(13));
+    }
+
+    #[test]
+    fn a_log_that_begins_again_further_back_is_committed_from_there_when_all_before_is_done() {
+        let (mut watermark, tickets) = after(&[10, 0]);
+        watermark.complete(tickets[1]);
+        assert_eq!(watermark.frontier(), None);
+        watermark.complete(tickets[0]);
+        assert_eq!(watermark.frontier(), Some(1));
     }
 
     proptest! {
         #[test]
         fn the_frontier_never_passes_an_open_record(
-            gaps in proptest::collection::vec(1i64..4, 1..60),
+            steps in proptest::collection::vec(-4i64..5, 1..60),
             order in proptest::collection::vec(any::<prop::sample::Index>(), 0..80),
         ) {
-            let offsets: Vec<i64> = gaps.iter().scan(100, |at, gap| { *at += gap; Some(*at) }).collect();
-            let mut watermark = after(&offsets);
-            let mut done = std::collections::BTreeSet::new();
+            let offsets: Vec<i64> = steps.iter().scan(300, |at, step| { *at += step; Some(*at) }).collect();
+            let (mut watermark, tickets) = after(&offsets);
+            let mut done = vec![false; offsets.len()];
             for pick in order {
-                let offset = *pick.get(&offsets);
-                watermark.complete(offset);
-                done.insert(offset);
-                let expected = offsets.iter().take_while(|o| done.contains(o)).last().map(|o| o + 1);
-                prop_assert_eq!(watermark.frontier(), expected);
+                let place = pick.index(offsets.len());
+                watermark.complete(tickets[place]);
+                done[place] = true;
+                let run = done.iter().take_while(|done| **done).count();
+                prop_assert_eq!(watermark.frontier(), run.checked_sub(1).map(|last| offsets[last] + 1));
             }
         }
     }
