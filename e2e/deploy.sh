@@ -29,9 +29,13 @@ random() { head -c "$1" /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
 once() { [ -s "$1" ] || { "${@:2}" >"$1.tmp" && mv "$1.tmp" "$1"; }; }
 
 users() {
+  user demo user "$demo/password"
+  user ops operator "$demo/operator-password"
+}
+user() { # NAME ROLE PASSWORD-FILE
   local hash
-  hash=$(docker run -i --rm "chat4all/chat4all:$VERSION" hash-password <"$demo/password")
-  printf -- '- {username: demo, role: user, passwordHash: "%s"}\n' "$hash"
+  hash=$(docker run -i --rm "chat4all/chat4all:$VERSION" hash-password <"$3")
+  printf -- '- {username: %s, role: %s, passwordHash: "%s"}\n' "$1" "$2" "$hash"
 }
 
 # roll WHERE IMAGE: pods that still run an older content of the image are replaced. The tag says the same, so
@@ -83,9 +87,12 @@ sample() {
   mkdir -p "$demo"
   chmod 700 "$demo"
   once "$demo/password" random 8
+  once "$demo/operator-password" random 8
   once "$demo/jwt-key" random 32
   for key in access-token app-secret verify-token; do once "$demo/$key" random 16; done
-  [ "$demo/users.yaml" -nt "$demo/password" ] || rm -f "$demo/users.yaml"
+  for key in password operator-password; do
+    [ "$demo/users.yaml" -nt "$demo/$key" ] || rm -f "$demo/users.yaml"
+  done
   once "$demo/users.yaml" users
 
   namespace "$NAMESPACE"

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
+use sha2::Sha256;
 use tokio::sync::RwLock;
 use uuid::Uuid;
 
@@ -150,38 +152,62 @@ impl Api {
         }
     }
 
-    /// All messages of a conversation, page by page. Pages are asked for by offset: a cursor names
-    /// a message, and could hide its second row at the edge of a page. The conversation must be at
-    /// rest.
+    /// All messages of a conversation with what became of them.
     pub async fn messages(&self, conversation: &str) -> Result<Vec<Stored>, Error> {
+        let rows: Vec<Row> = self.pages(conversation).await?;
+        Ok(rows.into_iter().map(|row| row.stored(conversation)).collect())
+    }
+
+    /// All messages of a conversation as the API shows them, newest first, page by page. Pages are asked
+    /// for by offset: a cursor names a message, and could hide its second row at the edge of a page. The
+    /// conversation must be at rest.
+    pub async fn pages<T: for<'de> Deserialize<'de>>(&self, conversation: &str) -> Result<Vec<T>, Error> {
         #[derive(Deserialize)]
-        struct Page {
-            messages: Vec<Row>,
+        struct Page<T> {
+            messages: Vec<T>,
         }
-        let mut stored = Vec::new();
+        let mut shown = Vec::new();
         loop {
-            let offset = stored.len();
+            let offset = shown.len();
             let path = format!("/v1/conversations/{conversation}/messages?limit={PAGE}&offset={offset}");
             let url = format!("{}{path}", self.base);
             let said = format!("GET {path}");
             let ask = async || {
                 read(&said, StatusCode::OK, self.http.get(&url).bearer_auth(&*self.user.token.read().await)).await
             };
-            let page: Page = match ask().await {
+            let page: Page<T> = match ask().await {
                 Err(Error::Answer { status: StatusCode::UNAUTHORIZED, .. }) => {
                     self.renew_token().await?;
                     ask().await?
                 }
                 // Before its first message is stored a conversation is not there.
-                Err(Error::Answer { status: StatusCode::NOT_FOUND, .. }) => return Ok(stored),
+                Err(Error::Answer { status: StatusCode::NOT_FOUND, .. }) => return Ok(shown),
                 other => other?,
             };
             let returned = page.messages.len();
-            stored.extend(page.messages.into_iter().map(|row| row.stored(conversation)));
+            shown.extend(page.messages);
             if returned < PAGE {
-                return Ok(stored);
+                return Ok(shown);
             }
         }
+    }
+
+    /// Tells a customer that what they wrote was read.
+    pub async fn mark_read(&self, message: Uuid) -> Result<(), Error> {
+        let path = format!("/v1/messages/{message}/read");
+        let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(&*self.user.token.read().await);
+        Ok(answered(&format!("POST {path}"), StatusCode::ACCEPTED, request).await.map(drop)?)
+    }
+
+    /// A webhook of the provider, as the provider signs it.
+    pub async fn webhook(&self, connector: &str, body: Vec<u8>, app_secret: &str) -> Result<(), Error> {
+        let path = format!("/webhooks/{connector}");
+        let mut mac = Hmac::<Sha256>::new_from_slice(app_secret.as_bytes()).expect("HMAC takes keys of any length");
+        mac.update(&body);
+        let signature = format!("sha256={}", hex::encode(mac.finalize().into_bytes()));
+        let request =
+            self.http.post(format!("{}{path}", self.base)).header("X-Hub-Signature-256", signature).body(body);
+        Ok(answered(&format!("POST {path}"), StatusCode::OK, request).await.map(drop)?)
     }
 }
 

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     fn entry(seq: u64) -> Entry {
-        Entry { seq, at: Timestamp::UNIX_EPOCH, message_id: None, body: None, correlation: None }
+        Entry { seq, at: Timestamp::UNIX_EPOCH, message_id: None, to: None, body: None, correlation: None }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod api;
+pub mod commands;
 pub mod decisions;
 pub mod deletion;
 pub mod drain;

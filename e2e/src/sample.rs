@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use tokio::process::Command;
 
 use crate::api::{self, Api};
+use crate::commands::Commands;
 use crate::deletion::Workload;
 use crate::groups::Kafka;
 use crate::kube::{self, All, Cluster, Namespace, One};
@@ -64,9 +65,9 @@ pub enum Error {
     /// The API is not there.
     #[error(transparent)]
     NotReady(#[from] TimedOut),
-    /// Its password is not there.
+    /// One of its credentials is not there.
     #[error("could not read {0}, which e2e/deploy.sh writes")]
-    Password(String, #[source] std::io::Error),
+    Secret(String, #[source] std::io::Error),
     /// It could not be installed.
     #[error("e2e/deploy.sh {0}; what it said is above")]
     Install(String),
@@ -107,12 +108,23 @@ impl Sample {
 
     /// Signs in, as soon as the API can be reached through its loopback port.
     pub async fn sign_in(&self) -> Result<Api, Error> {
-        let path = self.settings.cache.join("demo/password");
-        let password = std::fs::read_to_string(&path).map_err(|e| Error::Password(path.display().to_string(), e))?;
+        let password = self.secret("password")?;
         let what = format!("{} lets {USER} in", self.settings.api);
         let api = wait::until(what, Duration::from_secs(60), async || {
-            Api::sign_in(&self.settings.api, USER, password.trim()).await.into()
+            Api::sign_in(&self.settings.api, USER, &password).await.into()
         });
         Ok(api.await?)
+    }
+
+    /// The commands that ask its API, as an operator.
+    pub fn commands(&self) -> Result<Commands, Error> {
+        Ok(Commands::new(&self.settings.api, &self.secret("operator-password")?))
+    }
+
+    /// One of the credentials that `e2e/deploy.sh` makes.
+    pub fn secret(&self, name: &str) -> Result<String, Error> {
+        let path = self.settings.cache.join("demo").join(name);
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::Secret(path.display().to_string(), e))?;
+        Ok(text.trim().to_owned())
     }
 }

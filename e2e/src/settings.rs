@@ -18,7 +18,7 @@ pub struct Settings {
     pub simulator: String,
     /// `C4A_E2E_RATE`: messages a second that the load sends. Default: 100.
     pub rate: u32,
-    /// `C4A_E2E_CONVERSATIONS`: conversations that the load is spread over. Default: 240.
+    /// `C4A_E2E_CONVERSATIONS`: conversations that the load is spread over at a time. Default: 240.
     pub conversations: u32,
     /// `C4A_E2E_MESSAGES`: messages that each case with a load sends at least. Default: 5000.
     pub messages: u64,

@@ -29,7 +29,9 @@ pub struct Entry {
     pub at: Timestamp,
     /// The id that the message got; absent when it was not taken.
     pub message_id: Option<String>,
-    /// The text.
+    /// The recipient, as the request names it.
+    pub to: Option<String>,
+    /// The text; of a mark of reading the message that was read.
     pub body: Option<String>,
     /// Our reference, `message_id:delivery_id`.
     pub correlation: Option<String>,
@@ -119,6 +121,7 @@ mod tests {
             seq: 3,
             at: Timestamp::UNIX_EPOCH,
             message_id: Some("wamid.1".into()),
+            to: None,
             body: None,
             correlation: Some(format!("{id}:{id}")),
         };

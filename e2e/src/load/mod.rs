@@ -26,6 +26,8 @@ const BOUND: usize = 2000;
 /// What was sent, and what came of it.
 #[derive(Debug, Default)]
 pub struct Sent {
+    /// How many messages were to be sent.
+    pub scheduled: u64,
     /// The accepted messages.
     pub accepted: Vec<Accepted>,
     /// What was not accepted in the end, a line each: a fault of the API, or of this load.
@@ -112,6 +114,7 @@ impl Load {
             requests.wait().await;
         }
         let mut sent = std::mem::take(&mut *self.shared.sent.lock().await);
+        sent.scheduled = (sent.accepted.len() + sent.not_accepted.len()) as u64;
         sent.repeated = self.shared.repeated.load(Ordering::Relaxed);
         sent.held_back = self.shared.held_back.load(Ordering::Relaxed);
         sent

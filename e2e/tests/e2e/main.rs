@@ -3,10 +3,15 @@
 
 mod api_server;
 mod context;
+mod credentials;
+mod dead_letters;
 mod handover;
+mod hold;
 mod idle;
+mod inbound;
 mod install;
 mod leader;
+mod message;
 mod outage;
 mod pods;
 mod refusals;
@@ -50,6 +55,18 @@ fn main() -> ExitCode {
         trial("a_provider_that_is_down_for_half_a_minute_costs_no_message", |c| Box::pin(outage::case(c))),
         trial("connectors_deleted_under_load_lose_nothing", |c| Box::pin(pods::connectors_deleted(c))),
         trial("connectors_killed_under_load_lose_nothing", |c| Box::pin(pods::connectors_killed(c))),
+        trial("what_a_customer_writes_is_there_once_and_the_answer_goes_to_the_address_they_wrote_from", |c| {
+            Box::pin(inbound::case(c))
+        }),
+        trial("a_refused_message_is_a_dead_letter_that_an_operator_mends_and_replays_or_leaves", |c| {
+            Box::pin(dead_letters::case(c))
+        }),
+        trial("a_call_without_an_answer_is_held_until_the_provider_tells_and_never_made_twice", |c| {
+            Box::pin(hold::case(c))
+        }),
+        trial("an_expired_token_stops_its_account_and_a_replaced_secret_sets_it_going_with_nothing_lost", |c| {
+            Box::pin(credentials::case(c))
+        }),
         trial("routers_scaled_to_the_maximum_and_back_lose_nothing_and_pause_no_untouched_partition", |c| {
             Box::pin(scale_in::case(c))
         }),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::kube::ResourceExt as _;
+use chat4all_e2e::kube::because;
 use chat4all_e2e::metrics::sample;
 use chat4all_e2e::wait::{self, Look};
 use k8s_openapi::api::core::v1::Pod;
@@ -17,6 +18,9 @@ const DOWN: Duration = Duration::from_secs(30);
 
 /// It opens within a second of calls that fail.
 const OPENS_WITHIN: Duration = Duration::from_secs(30);
+
+/// The operator looks every 15 s.
+const TOLD_WITHIN: Duration = Duration::from_secs(30);
 
 /// It stays open for 30 s, and opens once more when its first trials come a little too early.
 const CLOSES_WITHIN: Duration = Duration::from_secs(120);
@@ -38,6 +42,7 @@ async fn outage(context: &Context, story: &mut Story<'_>) -> Outcome {
     context.say("the provider is down");
     until_breaker(context, "open", OPENS_WITHIN).await?;
     context.say("the breaker is open");
+    context.sample.resource.until(because("ConnectorsHealthy", &["BreakerOpen"]), TOLD_WITHIN).await?;
     until_breaker(context, "closed", CLOSES_WITHIN).await?;
     context.say("the breaker is closed");
     Ok(())

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use ::kube::ResourceExt as _;
+use chat4all_e2e::commands::{self, Ledger};
 use chat4all_e2e::deletion::{Way, Workload};
 use chat4all_e2e::drain::drained;
 use chat4all_e2e::follow::Follower;
@@ -63,6 +64,7 @@ pub struct Story<'a> {
     partitions: HashMap<String, u32>,
     ends_before: BTreeMap<u32, i64>,
     restarts_before: Restarts,
+    began: Timestamp,
     follower: Follower,
     load: Load,
     disturbances: Vec<Disturbance>,
@@ -75,7 +77,7 @@ impl<'a> Story<'a> {
         Self::begin_with(context, case, watched, settings.rate, settings.conversations, settings.messages).await
     }
 
-    /// Starts a load of `at_least` messages at this rate over so many conversations.
+    /// Starts a load of `at_least` messages at this rate over so many conversations at a time.
     pub async fn begin_with(
         context: &'a Context,
         case: &'static str,
@@ -86,7 +88,7 @@ impl<'a> Story<'a> {
     ) -> Outcome<Self> {
         let sample = &context.sample;
         let schedule = Schedule::new(&case.replace(' ', "-"), rate, conversations, context.run);
-        let partitions = (0..conversations).map(|n| {
+        let partitions = schedule.numbers().map(|n| {
             let key = match watched {
                 Watched::Routers => schedule.conversation(n),
                 Watched::Connector => schedule.recipient(n),
@@ -104,6 +106,7 @@ impl<'a> Story<'a> {
             partitions: partitions.collect(),
             ends_before,
             restarts_before,
+            began: Timestamp::now(),
             follower,
             load: Load::start(api, schedule.clone(), at_least),
             schedule,
@@ -234,14 +237,15 @@ impl<'a> Story<'a> {
     /// Ends the load, waits until everything is read, reckons, and adds a row to the report. Fails
     /// when something is lost, doubled or out of order, and when what was done in between failed.
     pub async fn end(self, done: Outcome, duplicates: Duplicates) -> Outcome<Reckoning> {
-        let Self { context, case, watched, schedule, partitions, follower, load, disturbances, .. } = self;
+        let Self { context, case, watched, schedule, partitions, began, follower, load, disturbances, .. } = self;
         if let Err(error) = &done {
             context.say(format!("failed, reckoning all the same: {}", told(&**error)));
         }
         let sent = load.stop().await;
         context.say(format!("{} messages accepted, {} requests repeated", sent.accepted.len(), sent.repeated));
         let api = context.sample.sign_in().await?;
-        let stored = drained(&api, &schedule.conversations(), &sent.accepted, context.settings.drain).await?;
+        let stored =
+            drained(&api, &schedule.conversations(sent.scheduled), &sent.accepted, context.settings.drain).await?;
         let received = follower.finish().await?;
         let ends = context.sample.kafka.ends(&context.sample.topics.messages()).await?;
         let history = History { accepted: sent.accepted.clone(), stored, received };
@@ -255,6 +259,7 @@ impl<'a> Story<'a> {
         violations.extend(complaints(&sent));
         violations.extend(restarted(&self.restarts_before, &context.sample.pods.list().await?));
         violations.extend(findings.violations(duplicates == Duplicates::Named));
+        violations.extend(unaccounted(context.sample.commands()?.ledger(began).await, sent.accepted.len()));
         if watched == Watched::Routers && sent.repeated == 0 {
             violations.extend(misplaced(&partitions, &history, &self.ends_before, &ends));
         }
@@ -286,6 +291,15 @@ fn complaints(sent: &Sent) -> Vec<String> {
         complaints.push(format!("the load was not open: {} messages were held back by its own bound", sent.held_back));
     }
     complaints
+}
+
+/// What the hub's own check of its ledger finds wrong, where everything is read or given up.
+fn unaccounted(ledger: Result<Ledger, commands::Error>, accepted: usize) -> Option<String> {
+    match ledger {
+        Err(error) => Some(error.to_string()),
+        Ok(Ledger { accepted: counted, in_flight: 0, unaccounted: 0, .. }) if counted >= accepted as u64 => None,
+        Ok(ledger) => Some(format!("{accepted} messages were accepted, and the ledger says {ledger:?}")),
+    }
 }
 
 /// Pauses are counted by partitions that were computed here. Kafka's own partitions must have grown by
