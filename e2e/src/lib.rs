@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod need;
 pub mod node;
 pub mod operator;
+pub mod proof;
 pub mod replicas;
 pub mod report;
 pub mod restarts;
