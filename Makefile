@@ -10,7 +10,7 @@ PACKAGES = --workspace
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down dev test lint unit integration independent charts e2e images cluster simulate-scaling bench-assignment bench-connectors measure-offsets generate
+.PHONY: help up down dev test lint unit integration independent charts e2e proof images cluster simulate-scaling bench-assignment bench-connectors measure-offsets generate
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ charts: ## the Helm charts with good and bad values
 
 e2e: cluster ## the tests that install, kill and count, on the cluster of `make cluster`
 	KUBECONFIG=$(CHAT4ALL_CACHE)/kubeconfig cargo test --locked $(PACKAGES) --test e2e -- --nocapture --test-threads=1
+
+proof: cluster ## every fault ten times under load, and a report of what became of each message; takes about two hours, goes on where it was
+	KUBECONFIG=$(CHAT4ALL_CACHE)/kubeconfig cargo run --locked -p chat4all-e2e --bin proof
 
 images: ## the images of the programs and of the engines
 	@e2e/prepare.sh build cluster

@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod commands;
+pub mod context;
 pub mod decisions;
 pub mod deletion;
 pub mod drain;
@@ -26,5 +27,6 @@ pub mod sample;
 pub mod settings;
 pub mod simulator;
 pub mod standing;
+pub mod story;
 pub mod wait;
 pub mod writes;

@@ -25,6 +25,25 @@ const API_SERVER_AWAY: &str = "
     done
     sleep $1";
 
+/// Lets the first container of `$1` send nothing to port `$2` and hear nothing from there, for `$3` seconds. Its
+/// own network alone is changed, and changed back whatever happens in between.
+const CUT: &str = "
+    pid=$(crictl inspect --output go-template --template '{{.info.pid}}' \"$1\")
+    rules() { nsenter -t \"$pid\" -n iptables \"$@\"; }
+    mend() {
+        rules -D OUTPUT -p tcp --dport \"$port\" -j DROP
+        rules -D INPUT -p tcp --sport \"$port\" -j DROP
+    }
+    port=$2
+    trap mend EXIT
+    set -e
+    rules -I OUTPUT -p tcp --dport \"$port\" -j DROP
+    rules -I INPUT -p tcp --sport \"$port\" -j DROP
+    sleep \"$3\"";
+
+/// Gives an image another tag, where containerd keeps those of Kubernetes.
+const TAG: &str = "ctr -n k8s.io images tag --force \"docker.io/$1\" \"docker.io/$2\"";
+
 /// Something could not be done on a node.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {doing} on {node}: {said}")]
@@ -36,13 +55,40 @@ pub struct Error {
 
 /// SIGKILL to the process of the pod's first container.
 pub async fn kill(pod: &Pod) -> Result<(), Error> {
-    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default();
-    let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
-    let id = statuses.filter_map(|status| status.container_id.as_deref()).next().unwrap_or_default();
-    let id = id.trim_start_matches("containerd://");
+    let (node, id) = place(pod);
     let killed = docker(&["exec", node, "sh", "-c", KILL, "sh", id]).await;
     let doing = format!("kill the process of pod {}", pod.name_any());
     killed.map(drop).map_err(|said| Error { doing, node: node.to_owned(), said })
+}
+
+/// Cuts a pod off from a port of others for this time; returns when it is over.
+pub async fn cut_off(pod: &Pod, port: u16, time: Duration) -> Result<(), Error> {
+    let (node, id) = place(pod);
+    let (port, seconds) = (port.to_string(), time.as_secs().to_string());
+    let done = docker(&["exec", node, "bash", "-c", CUT, "bash", id, &port, &seconds]).await;
+    let doing = format!("cut pod {} off from port {port}", pod.name_any());
+    done.map(drop).map_err(|said| Error { doing, node: node.to_owned(), said })
+}
+
+/// Gives an image another tag on a node.
+pub async fn tag(node: &str, image: &str, tagged: &str) -> Result<(), Error> {
+    let done = docker(&["exec", node, "sh", "-c", TAG, "sh", image, tagged]).await;
+    done.map(drop).map_err(|said| Error { doing: format!("tag {image}"), node: node.to_owned(), said })
+}
+
+/// Stops a node as one does with a container, and starts it again.
+pub async fn restart(node: &str) -> Result<(), Error> {
+    let fail = |said| Error { doing: "restart the container".into(), node: node.to_owned(), said };
+    docker(&["stop", node]).await.map_err(fail)?;
+    docker(&["start", node]).await.map(drop).map_err(fail)
+}
+
+/// The node that a pod is on, and the id of its first container.
+fn place(pod: &Pod) -> (&str, &str) {
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default();
+    let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+    let id = statuses.filter_map(|status| status.container_id.as_deref()).next().unwrap_or_default();
+    (node, id.trim_start_matches("containerd://"))
 }
 
 /// Ends the API server, which comes back by itself after this time, also if the test does not live

@@ -29,12 +29,21 @@ pub struct Counts {
 impl Counts {
     /// Begins with the count that it has now.
     pub fn watch(deployment: &One<Deployment>) -> Self {
+        Self::watch_with(deployment, |deployment| deployment.spec?.replicas)
+    }
+
+    /// The counts of pods that are ready, instead of those that it was given.
+    pub fn watch_ready(deployment: &One<Deployment>) -> Self {
+        Self::watch_with(deployment, |deployment| Some(deployment.status?.ready_replicas.unwrap_or(0)))
+    }
+
+    fn watch_with(deployment: &One<Deployment>, count: fn(Deployment) -> Option<i32>) -> Self {
         let seen = Arc::new(Mutex::default());
         let note = Arc::clone(&seen);
         let changes = watcher(deployment.api(), deployment.only()).default_backoff().touched_objects();
         let watch = changes.for_each(move |deployment| {
             // A watch that breaks off is taken up again.
-            if let Some(replicas) = deployment.ok().and_then(|deployment| deployment.spec?.replicas) {
+            if let Some(replicas) = deployment.ok().and_then(count) {
                 write_down(&note, u32::try_from(replicas).unwrap_or_default());
             }
             std::future::ready(())

@@ -43,6 +43,8 @@ pub struct Sample {
     pub resource: One<Chat4AllCluster>,
     /// All pods of the namespace: the sample's, the simulator's, Kafka's and Cassandra's.
     pub pods: All<Pod>,
+    /// The API's pods.
+    pub api: Workload,
     /// The routers.
     pub routers: Workload,
     /// The connector's pods.
@@ -83,6 +85,7 @@ impl Sample {
         Ok(Self {
             resource: namespace.one(NAME),
             pods: namespace.all(""),
+            api: Workload::new(&namespace, &format!("{NAME}-api"), &labels("api")),
             routers: Workload::new(&namespace, &format!("{NAME}-router"), &labels("router")),
             connectors: Workload::new(&namespace, &format!("{NAME}-connector-{CONNECTOR}"), &labels("connector")),
             kafka: Kafka::in_pod(namespace.one("kafka-0")),

@@ -31,6 +31,11 @@ pub struct Settings {
     pub idle: Duration,
     /// `C4A_E2E_AWAY_SECONDS`: for how long the API server is taken away. Default: 20.
     pub away: Duration,
+    /// `C4A_PROOF_ROUNDS`: how often `make proof` makes each fault. Default: 10.
+    pub rounds: u32,
+    /// `C4A_PROOF_FAULTS`: parts of the names of the faults that `make proof` makes, separated by commas.
+    /// Default: all.
+    pub faults: Vec<String>,
 }
 
 /// A setting has a value that cannot be used.
@@ -61,8 +66,14 @@ impl Settings {
             drain: Duration::from_secs(number(&variable, "C4A_E2E_DRAIN_SECONDS", 120)?),
             idle: Duration::from_secs(number(&variable, "C4A_E2E_IDLE_SECONDS", 60)?),
             away: Duration::from_secs(number(&variable, "C4A_E2E_AWAY_SECONDS", 20)?),
+            rounds: number(&variable, "C4A_PROOF_ROUNDS", 10)?,
+            faults: list(&variable("C4A_PROOF_FAULTS").unwrap_or_default()),
         })
     }
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 fn number<N: FromStr + PartialOrd + From<u8>>(

@@ -97,6 +97,12 @@ impl Simulator {
         self.misbehave(&json!({"status": status, "forSeconds": time.as_secs()})).await
     }
 
+    /// Whether it misbehaves now.
+    pub async fn misbehaves(&self) -> Result<bool, Error> {
+        let fault: Value = call("tell of its fault", self.http.get(format!("{}/fault", self.base))).await?;
+        Ok(!fault.is_null())
+    }
+
     /// Makes it behave.
     pub async fn behave(&self) -> Result<(), Error> {
         let request = self.http.delete(format!("{}/fault", self.base));

@@ -100,7 +100,7 @@ pub struct History {
 
 impl History {
     /// The first receipt of each message.
-    fn first_receipts(&self) -> HashMap<Uuid, &Receipt> {
+    pub(crate) fn first_receipts(&self) -> HashMap<Uuid, &Receipt> {
         let mut first: HashMap<Uuid, &Receipt> = HashMap::new();
         for receipt in &self.received {
             let known = first.entry(receipt.message_id).or_insert(receipt);

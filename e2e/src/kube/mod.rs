@@ -15,6 +15,7 @@ use std::path::Path;
 
 use ::kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use ::kube::{Api, Client};
+use k8s_openapi::api::core::v1::Node;
 
 pub use call::Error;
 pub use conditions::{Condition, because, ready, rolled_out, rolled_out_with, running, shows};
@@ -54,6 +55,16 @@ impl Cluster {
     /// A namespace, whether it exists or not.
     pub fn namespace(&self, name: &str) -> Namespace {
         Namespace { client: self.client.clone(), name: name.to_owned() }
+    }
+}
+
+impl Cluster {
+    /// What a node says of its condition Ready; `None` where it says nothing.
+    pub async fn node_ready(&self, name: &str) -> Result<Option<String>, Error> {
+        let node = Api::<Node>::all(self.client.clone()).get(name).await;
+        let node = node.map_err(|error| Error::new(format!("read node {name}"), error))?;
+        let mut conditions = node.status.into_iter().flat_map(|status| status.conditions.into_iter().flatten());
+        Ok(conditions.find(|condition| condition.type_ == "Ready").map(|condition| condition.status))
     }
 }
 

@@ -1,4 +1,14 @@
 //! The proof: one fault after another under a fixed rate of arrival, each several times, and a reckoning
 //! after each. What is found is kept as records, from which the report is made.
 
+mod deed;
+mod machine;
+mod make;
+mod prove;
 pub mod record;
+mod run;
+mod timeline;
+
+pub use deed::{Deed, all, short};
+pub use prove::prove;
+pub use run::{Error, Run};

@@ -13,8 +13,8 @@ use chat4all_e2e::wait::{self, Look};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use tokio::time::Instant;
 
-use crate::context::{Context, Outcome};
-use crate::story::{Duplicates, Story, Watched};
+use chat4all_e2e::context::{Context, Outcome};
+use chat4all_e2e::story::{Duplicates, Story, Watched};
 
 const CASE: &str = "API server away";
 

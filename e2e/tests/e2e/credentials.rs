@@ -13,8 +13,8 @@ use serde_json::json;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::context::{Context, Outcome};
 use crate::message::{self, People, WITHIN};
+use chat4all_e2e::context::{Context, Outcome};
 
 const KEY: &str = "access-token";
 

@@ -8,8 +8,8 @@ use chat4all_e2e::wait::{self, Look};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::context::{Context, Outcome, told};
 use crate::message::{self, People, WITHIN};
+use chat4all_e2e::context::{Context, Outcome, told};
 
 /// "Message undeliverable", as the Graph API refuses numbers that have no WhatsApp.
 const CODE: i64 = 131_026;

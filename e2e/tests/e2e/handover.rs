@@ -10,8 +10,8 @@ use chat4all_e2e::wait::{self, Look};
 use k8s_openapi::api::autoscaling::v1::Scale;
 use serde_json::{Value, json};
 
-use crate::context::{Context, Outcome};
 use crate::routers;
+use chat4all_e2e::context::{Context, Outcome};
 
 /// As a HorizontalPodAutoscaler writes.
 const AUTOSCALER: &str = "horizontal-pod-autoscaler";

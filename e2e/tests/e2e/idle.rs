@@ -13,9 +13,9 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 
-use crate::context::{Context, Outcome};
 use crate::routers;
 use crate::world::World;
+use chat4all_e2e::context::{Context, Outcome};
 
 const CASE: &str = "operator at rest";
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";

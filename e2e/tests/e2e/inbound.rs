@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::context::{Context, Outcome, told};
 use crate::message::{self, People, WITHIN};
+use chat4all_e2e::context::{Context, Outcome, told};
 
 const NAME: &str = "Maria";
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chat4all_e2e::kube::{because, ready, rolled_out, shows};
 
-use crate::context::{Context, Outcome};
-use crate::story::{Duplicates, Story, Watched};
+use chat4all_e2e::context::{Context, Outcome};
+use chat4all_e2e::story::{Duplicates, Story, Watched};
 
 /// The conditions that `kubectl explain c4a.status.conditions` promises.
 const CONDITIONS: [&str; 7] = [

@@ -11,8 +11,8 @@ use chat4all_e2e::wait::{self, Look};
 use k8s_openapi::api::core::v1::Pod;
 use tokio::time::Instant;
 
-use crate::context::{Context, Outcome, told};
 use crate::world::World;
+use chat4all_e2e::context::{Context, Outcome, told};
 
 const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(20);
 /// It reads what there is, and reconciles it.

@@ -2,9 +2,9 @@
 //! under load, counts, and ends with one table. The cases run one after another, in this order.
 
 mod api_server;
-mod context;
 mod credentials;
 mod dead_letters;
+mod faults;
 mod handover;
 mod hold;
 mod idle;
@@ -19,7 +19,6 @@ mod removal;
 mod routers;
 mod scale_in;
 mod scaling;
-mod story;
 mod tenant;
 mod upgrade;
 mod world;
@@ -27,12 +26,13 @@ mod world;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use chat4all_e2e::proof;
 use chat4all_e2e::report;
 use chat4all_e2e::settings::Settings;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 
-use crate::context::{Context, Outcome};
+use chat4all_e2e::context::{Context, Outcome};
 
 fn main() -> ExitCode {
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         let (runtime, context) = (runtime.clone(), context.clone());
         Trial::test(name, move || runtime.block_on(run(case, context)))
     };
-    let trials = vec![
+    let mut trials = vec![
         trial("the_sample_becomes_ready_and_its_first_message_is_read", |c| Box::pin(install::case(c))),
         trial("routers_deleted_under_load_lose_nothing", |c| Box::pin(pods::routers_deleted(c))),
         trial("routers_killed_under_load_lose_nothing", |c| Box::pin(pods::routers_killed(c))),
@@ -76,6 +76,12 @@ fn main() -> ExitCode {
         trial("a_broker_that_restarts_while_a_backlog_drains_costs_no_message_and_no_other_count", |c| {
             Box::pin(scaling::by_the_backlog_while_the_broker_restarts(c))
         }),
+    ];
+    trials.extend(proof::short().into_iter().map(|deed| {
+        let (runtime, context) = (runtime.clone(), context.clone());
+        Trial::test(faults::name(&deed), move || runtime.block_on(run(|c| Box::pin(faults::case(c, deed)), context)))
+    }));
+    trials.extend([
         trial("scaling_switched_on_and_off_keeps_the_count_and_names_a_foreign_writer", |c| {
             Box::pin(handover::case(c))
         }),
@@ -95,7 +101,7 @@ fn main() -> ExitCode {
         }),
         trial("what_the_schema_forbids_is_refused_with_the_remedy", |c| Box::pin(refusals::schema(c))),
         trial("a_deleted_resource_takes_all_it_owned_and_leaves_the_data", |c| Box::pin(removal::case(c))),
-    ];
+    ]);
     let conclusion = libtest_mimic::run(&arguments, trials);
     if let Err(error) = context.report().publish(&report::folder()) {
         eprintln!("error: {error}");
@@ -115,7 +121,7 @@ fn prepared() -> Outcome<(Arc<Runtime>, Arc<Context>)> {
 }
 
 /// Runs a case, and afterwards takes back what it may have left in the provider.
-async fn run(case: fn(Arc<Context>) -> Case, context: Arc<Context>) -> Result<(), Failed> {
+async fn run(case: impl FnOnce(Arc<Context>) -> Case, context: Arc<Context>) -> Result<(), Failed> {
     eprintln!();
     let outcome = case(context.clone()).await;
     let behaved = context.sample.simulator.behave().await;

@@ -9,7 +9,7 @@ use chat4all_e2e::wait::{self, Look};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::context::{Context, Outcome, told};
+use chat4all_e2e::context::{Context, Outcome, told};
 
 /// From the API to the provider and back, on a busy machine.
 pub const WITHIN: Duration = Duration::from_secs(30);

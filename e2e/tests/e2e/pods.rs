@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chat4all_e2e::deletion::Way;
 use serde_json::json;
 
-use crate::context::{Context, Outcome};
-use crate::story::{Duplicates, Story, Watched};
+use chat4all_e2e::context::{Context, Outcome};
+use chat4all_e2e::story::{Duplicates, Story, Watched};
 
 pub async fn routers_deleted(context: Arc<Context>) -> Outcome {
     let mut story = Story::begin(&context, "routers deleted", Watched::Routers).await?;

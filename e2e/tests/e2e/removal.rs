@@ -10,8 +10,8 @@ use chat4all_e2e::kube::{Grace, Object, owned, ready};
 use chat4all_e2e::wait::{self, Look};
 use chat4all_operator::api::Chat4AllCluster;
 
-use crate::context::{Context, Outcome};
 use crate::install::first_message;
+use chat4all_e2e::context::{Context, Outcome};
 
 /// Pods take their grace of 30 s at most; the garbage collector comes after them.
 const GONE_WITHIN: Duration = Duration::from_secs(90);

@@ -11,9 +11,9 @@ use chat4all_e2e::sample::PARTITIONS;
 use chat4all_e2e::settings::Settings;
 use jiff::Timestamp;
 
-use crate::context::{Context, Outcome};
 use crate::routers;
-use crate::story::{Duplicates, Reckoning, Story, Watched};
+use chat4all_e2e::context::{Context, Outcome};
+use chat4all_e2e::story::{Duplicates, Reckoning, Story, Watched};
 
 /// Up at once, back in two steps: after the first of these several routers keep partitions.
 const COUNTS: [u32; 3] = [PARTITIONS, 4, 1];

@@ -20,9 +20,9 @@ use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::context::{Context, Outcome};
 use crate::routers;
-use crate::story::{Duplicates, Story, Watched};
+use chat4all_e2e::context::{Context, Outcome};
+use chat4all_e2e::story::{Duplicates, Story, Watched};
 
 /// What a router may use. Measured: with this much it moves about 50 messages a second with their
 /// statuses, half of it being used up by the process itself; with 50m it moves all that this machine sends.

@@ -15,7 +15,7 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::ResourceExt as _;
 use tokio::time::Instant;
 
-use crate::context::{Context, Outcome, told};
+use chat4all_e2e::context::{Context, Outcome, told};
 
 const CASE: &str = "namespace deleted";
 const TENANT: &str = "tenant";

@@ -14,9 +14,9 @@ use chat4all_operator::api::Chat4AllCluster;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::context::{Context, Outcome};
 use crate::install::first_message;
 use crate::routers;
+use chat4all_e2e::context::{Context, Outcome};
 
 /// What the former chart does not know, in `spec.router`.
 const FIELD: &str = "autoscaling";

@@ -12,7 +12,7 @@ use chat4all_e2e::wait::{self, Look};
 use chat4all_e2e::writes::{Versions, requests_that_write};
 use tokio::time::Instant;
 
-use crate::context::{Context, Outcome};
+use chat4all_e2e::context::{Context, Outcome};
 
 /// What was done before has been seen and answered when nothing was written for this long: twice the
 /// longest interval at which the operator looks at anything that moves.

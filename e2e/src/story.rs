@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+use crate::commands::{self, Ledger};
+use crate::deletion::{Way, Workload};
+use crate::drain::drained;
+use crate::follow::Follower;
+use crate::groups::Share;
+use crate::history::{Disturbance, Findings, History, Pauses, check, partition_of, pauses};
+use crate::kube::rolled_out_with;
+use crate::load::{Load, Schedule, Sent};
+use crate::report::{self, PauseRow, Row};
+use crate::restarts::{Restarts, restarted, restarts};
+use crate::sample::{CONNECTOR, PARTITIONS, Sample};
+use crate::wait::{self, Look};
 use ::kube::ResourceExt as _;
-use chat4all_e2e::commands::{self, Ledger};
-use chat4all_e2e::deletion::{Way, Workload};
-use chat4all_e2e::drain::drained;
-use chat4all_e2e::follow::Follower;
-use chat4all_e2e::groups::Share;
-use chat4all_e2e::history::{Disturbance, History, Pauses, check, partition_of, pauses};
-use chat4all_e2e::kube::rolled_out_with;
-use chat4all_e2e::load::{Load, Schedule, Sent};
-use chat4all_e2e::report::{self, PauseRow, Row};
-use chat4all_e2e::restarts::{Restarts, restarted, restarts};
-use chat4all_e2e::sample::{CONNECTOR, PARTITIONS, Sample};
-use chat4all_e2e::wait::{self, Look};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 
@@ -43,27 +43,54 @@ pub enum Watched {
 /// Whether a duplicate may be, if the ledger names it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Duplicates {
+    /// None may be.
     Never,
+    /// Those that the ledger had named as unknown outcomes may be.
     Named,
 }
 
 /// What a load brought to light.
 pub struct Reckoning {
+    /// What was accepted, stored and received.
     pub history: History,
+    /// What the checker found in it.
+    pub findings: Findings,
     /// What each disturbance did to the partitions.
     pub pauses: Vec<Pauses>,
+    /// Requests that were repeated.
+    pub repeated: u64,
+    /// The hub's own check of its ledger; absent where it could not be done.
+    pub ledger: Option<Ledger>,
+    /// What is not as it must be, a line each.
+    pub violations: Vec<String>,
+}
+
+impl Reckoning {
+    /// Itself where nothing was violated; else all of it in words, with the history written into a file.
+    fn clean(self, case: &str) -> Outcome<Self> {
+        if self.violations.is_empty() {
+            return Ok(self);
+        }
+        let file = report::folder().join(format!("e2e-{}-history.json", case.replace(' ', "-")));
+        report::write(&file, &self.history)?;
+        let more = self.violations.len().saturating_sub(TOLD);
+        let more = if more > 0 { format!("\n... and {more} more") } else { String::new() };
+        let told: Vec<&str> = self.violations.iter().take(TOLD).map(String::as_str).collect();
+        Err(format!("{}{more}\nthe whole history: {}", told.join("\n"), file.display()).into())
+    }
 }
 
 /// What a case does with the cluster.
 pub struct Story<'a> {
     context: &'a Context,
-    case: &'static str,
+    case: &'a str,
     watched: Watched,
     schedule: Schedule,
     /// By conversation.
     partitions: HashMap<String, u32>,
     ends_before: BTreeMap<u32, i64>,
-    restarts_before: Restarts,
+    /// Absent where containers are expected to be started again.
+    restarts_before: Option<Restarts>,
     began: Timestamp,
     follower: Follower,
     load: Load,
@@ -72,7 +99,7 @@ pub struct Story<'a> {
 
 impl<'a> Story<'a> {
     /// Starts the load of the settings.
-    pub async fn begin(context: &'a Context, case: &'static str, watched: Watched) -> Outcome<Self> {
+    pub async fn begin(context: &'a Context, case: &'a str, watched: Watched) -> Outcome<Self> {
         let settings = &context.settings;
         Self::begin_with(context, case, watched, settings.rate, settings.conversations, settings.messages).await
     }
@@ -80,7 +107,7 @@ impl<'a> Story<'a> {
     /// Starts a load of `at_least` messages at this rate over so many conversations at a time.
     pub async fn begin_with(
         context: &'a Context,
-        case: &'static str,
+        case: &'a str,
         watched: Watched,
         rate: u32,
         conversations: u32,
@@ -97,7 +124,7 @@ impl<'a> Story<'a> {
         });
         let api = sample.sign_in().await?;
         let ends_before = sample.kafka.ends(&sample.topics.messages()).await?;
-        let restarts_before = restarts(&sample.pods.list().await?);
+        let restarts_before = Some(restarts(&sample.pods.list().await?));
         let follower = Follower::start(sample.simulator.clone()).await?;
         Ok(Self {
             context,
@@ -134,6 +161,11 @@ impl<'a> Story<'a> {
     /// Notes that something is done now.
     pub fn disturb(&mut self, victim: String, orphaned: BTreeSet<u32>) {
         self.disturbances.push(Disturbance { at: self.load.now(), victim, orphaned });
+    }
+
+    /// Whose partitions are watched.
+    pub(crate) fn watched(&self) -> Watched {
+        self.watched
     }
 
     /// Scales the routers through the resource, and waits until the group has settled. Notes the
@@ -197,7 +229,7 @@ impl<'a> Story<'a> {
     }
 
     /// Waits until the group says that every partition belongs to a pod that is ready.
-    async fn until_every_partition_has_a_consumer(&self, workload: &Workload) -> Outcome<Vec<Share>> {
+    pub(crate) async fn until_every_partition_has_a_consumer(&self, workload: &Workload) -> Outcome<Vec<Share>> {
         let sample = &self.context.sample;
         let (group, topic) = match self.watched {
             Watched::Routers => (sample.topics.router_group(), sample.topics.messages()),
@@ -222,10 +254,15 @@ impl<'a> Story<'a> {
 
     /// Waits until a message of each partition went all the way that was accepted after now.
     pub async fn until_every_partition_moved(&self) -> Outcome {
+        self.until_every_partition_moved_within(GROUP_STABLE_WITHIN).await
+    }
+
+    /// The same with another limit.
+    pub async fn until_every_partition_moved_within(&self, limit: Duration) -> Outcome {
         let since = Timestamp::now();
         let all: BTreeSet<u32> = self.partitions.values().copied().collect();
         let what = "a message of every partition that was accepted after the replacement reached the provider";
-        Ok(wait::until(what, GROUP_STABLE_WITHIN, async || {
+        Ok(wait::until(what, limit, async || {
             let conversations = self.follower.moved_since(since);
             let moved = conversations.iter().filter_map(|c| self.partitions.get(c).copied()).collect();
             let still: BTreeSet<u32> = all.difference(&moved).copied().collect();
@@ -234,9 +271,20 @@ impl<'a> Story<'a> {
         .await?)
     }
 
+    /// What is done ends containers that are then started again.
+    pub fn expect_restarts(&mut self) {
+        self.restarts_before = None;
+    }
+
     /// Ends the load, waits until everything is read, reckons, and adds a row to the report. Fails
     /// when something is lost, doubled or out of order, and when what was done in between failed.
     pub async fn end(self, done: Outcome, duplicates: Duplicates) -> Outcome<Reckoning> {
+        let case = self.case;
+        self.reckon(done, duplicates).await?.clean(case)
+    }
+
+    /// The same, with what is not as it must be in the reckoning.
+    pub async fn reckon(self, done: Outcome, duplicates: Duplicates) -> Outcome<Reckoning> {
         let Self { context, case, watched, schedule, partitions, began, follower, load, disturbances, .. } = self;
         if let Err(error) = &done {
             context.say(format!("failed, reckoning all the same: {}", told(&**error)));
@@ -244,8 +292,8 @@ impl<'a> Story<'a> {
         let sent = load.stop().await;
         context.say(format!("{} messages accepted, {} requests repeated", sent.accepted.len(), sent.repeated));
         let api = context.sample.sign_in().await?;
-        let stored =
-            drained(&api, &schedule.conversations(sent.scheduled), &sent.accepted, context.settings.drain).await?;
+        let conversations = schedule.conversations(sent.scheduled);
+        let stored = drained(&api, &conversations, &sent.accepted, context.settings.drain).await?;
         let received = follower.finish().await?;
         let ends = context.sample.kafka.ends(&context.sample.topics.messages()).await?;
         let history = History { accepted: sent.accepted.clone(), stored, received };
@@ -255,23 +303,18 @@ impl<'a> Story<'a> {
         let rows = pauses.iter().filter(|p| !p.disturbance.orphaned.is_empty()).map(|p| PauseRow::of(case, p));
         context.report().add(Row::of(case, &history, &findings, &pauses), rows.collect());
 
+        let ledger = context.sample.commands()?.ledger(began).await;
         let mut violations: Vec<String> = done.err().map(|error| told(&*error)).into_iter().collect();
         violations.extend(complaints(&sent));
-        violations.extend(restarted(&self.restarts_before, &context.sample.pods.list().await?));
+        if let Some(before) = &self.restarts_before {
+            violations.extend(restarted(before, &context.sample.pods.list().await?));
+        }
         violations.extend(findings.violations(duplicates == Duplicates::Named));
-        violations.extend(unaccounted(context.sample.commands()?.ledger(began).await, sent.accepted.len()));
+        violations.extend(unaccounted(&ledger, sent.accepted.len()));
         if watched == Watched::Routers && sent.repeated == 0 {
             violations.extend(misplaced(&partitions, &history, &self.ends_before, &ends));
         }
-        if !violations.is_empty() {
-            let file = report::folder().join(format!("e2e-{}-history.json", case.replace(' ', "-")));
-            report::write(&file, &history)?;
-            let more = violations.len().saturating_sub(TOLD);
-            violations.truncate(TOLD);
-            let more = if more > 0 { format!("\n... and {more} more") } else { String::new() };
-            return Err(format!("{}{more}\nthe whole history: {}", violations.join("\n"), file.display()).into());
-        }
-        Ok(Reckoning { history, pauses })
+        Ok(Reckoning { history, findings, pauses, repeated: sent.repeated, ledger: ledger.ok(), violations })
     }
 }
 
@@ -294,10 +337,10 @@ fn complaints(sent: &Sent) -> Vec<String> {
 }
 
 /// What the hub's own check of its ledger finds wrong, where everything is read or given up.
-fn unaccounted(ledger: Result<Ledger, commands::Error>, accepted: usize) -> Option<String> {
+fn unaccounted(ledger: &Result<Ledger, commands::Error>, accepted: usize) -> Option<String> {
     match ledger {
         Err(error) => Some(error.to_string()),
-        Ok(Ledger { accepted: counted, in_flight: 0, unaccounted: 0, .. }) if counted >= accepted as u64 => None,
+        Ok(Ledger { accepted: counted, in_flight: 0, unaccounted: 0, .. }) if *counted >= accepted as u64 => None,
         Ok(ledger) => Some(format!("{accepted} messages were accepted, and the ledger says {ledger:?}")),
     }
 }

@@ -4,9 +4,9 @@ use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use chat4all_e2e::report::Report;
-use chat4all_e2e::sample::Sample;
-use chat4all_e2e::settings::Settings;
+use crate::report::Report;
+use crate::sample::Sample;
+use crate::settings::Settings;
 use uuid::Uuid;
 
 /// How a case ends. Any error fails it; what went wrong stands in the error's words.
@@ -14,7 +14,9 @@ pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// The sample, the settings and the report of a run.
 pub struct Context {
+    /// The sample.
     pub sample: Sample,
+    /// The settings of the run.
     pub settings: Settings,
     /// Makes what this run creates different from what others created.
     pub run: Uuid,
@@ -23,11 +25,13 @@ pub struct Context {
 }
 
 impl Context {
+    /// Begins a run.
     pub async fn new(settings: Settings) -> Outcome<Self> {
         let sample = Sample::of(&settings).await?;
         Ok(Self { sample, settings, run: Uuid::new_v4(), report: Mutex::default(), started: Instant::now() })
     }
 
+    /// The report that the run ends with.
     pub fn report(&self) -> MutexGuard<'_, Report> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }

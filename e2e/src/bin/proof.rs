@@ -1,0 +1,56 @@
+//! The proof: every fault, again and again, and a reckoning after each. What is proved already for this
+//! commit is not done again, so an interrupted run goes on where it was.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use chat4all_e2e::context::{Context, Outcome, told};
+use chat4all_e2e::proof::{self, Deed, Run};
+use chat4all_e2e::report;
+use chat4all_e2e::settings::Settings;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {}", told(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether nothing was violated.
+async fn run() -> Outcome<bool> {
+    let settings = Settings::read(|name| std::env::var(name).ok())?;
+    let (rounds, rate, only) = (settings.rounds, settings.rate, settings.faults.clone());
+    let context = Context::new(settings).await?;
+    context.sample.install().await?;
+    let run = Run::of(&repository(), report::folder().join("proof"), rounds, rate).await?;
+    let chosen = |deed: &Deed| only.is_empty() || only.iter().any(|part| deed.to_string().contains(part.as_str()));
+    for deed in proof::all().iter().filter(|deed| chosen(deed)) {
+        if run.has(deed) {
+            context.say(format!("{deed}: proved before"));
+            continue;
+        }
+        context.say(format!("{deed}, {rounds} times"));
+        // One that could not even be reckoned must not keep the others from being proved.
+        match proof::prove(&context, deed, rounds, rate).await {
+            Ok(fault) => {
+                fault.violations.iter().for_each(|violation| context.say(violation));
+                run.keep(deed, &fault)?;
+            }
+            Err(error) => context.say(format!("{deed}: {}", told(&*error))),
+        }
+        context.sample.simulator.behave().await?;
+    }
+    context.report().publish(&report::folder())?;
+    let proof = run.collected(&proof::all())?;
+    Ok(proof.faults.iter().all(|fault| fault.violations.is_empty()) && !proof.faults.is_empty())
+}
+
+fn repository() -> PathBuf {
+    let e2e = Path::new(env!("CARGO_MANIFEST_DIR"));
+    e2e.parent().unwrap_or(e2e).to_owned()
+}

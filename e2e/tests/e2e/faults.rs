@@ -1,0 +1,18 @@
+//! Faults of the proof that no other case makes, once each.
+
+use std::sync::Arc;
+
+use chat4all_e2e::context::{Context, Outcome};
+use chat4all_e2e::proof::{Deed, prove};
+
+/// The name of the case.
+pub fn name(deed: &Deed) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    let words: String = deed.to_string().chars().map(letter).collect();
+    format!("{words}_loses_nothing")
+}
+
+pub async fn case(context: Arc<Context>, deed: Deed) -> Outcome {
+    let fault = prove(&context, &deed, 1, context.settings.rate).await?;
+    if fault.violations.is_empty() { Ok(()) } else { Err(fault.violations.join("\n").into()) }
+}
