@@ -181,7 +181,11 @@ fn end(consumer: &BaseConsumer, topic: &str, partition: i32) -> i64 {
 fn lag(consumer: &BaseConsumer, topic: &str) -> Vec<String> {
     let mut partitions = TopicPartitionList::new();
     partitions.add_partition_range(topic, 0, PARTITIONS - 1);
-    let committed = consumer.committed_offsets(partitions, PATIENCE).unwrap();
+    // A broker that was just started has no coordinator for the first group for a moment.
+    let committed = match consumer.committed_offsets(partitions, PATIENCE) {
+        Ok(committed) => committed,
+        Err(error) => return vec![format!("{topic}: {error}")],
+    };
     let open = |(partition, end): (i32, i64)| {
         let found = committed.find_partition(topic, partition).unwrap();
         let at = if let Offset::Offset(at) = found.offset() { at } else { 0 };
