@@ -32,6 +32,7 @@ lint: ## format, clippy, dependencies (that generated files are current is a uni
 	@e2e/prepare.sh build lint
 	cargo fmt --all --check
 	cargo clippy --locked $(PACKAGES) --all-targets -- -D warnings
+	cargo clippy --locked $(PACKAGES) --test e2e -- -D warnings
 	@e2e/deny.sh
 
 unit: ## tests that need nothing but a compiler

@@ -28,7 +28,7 @@ pub async fn case(context: Arc<Context>) -> Outcome {
     let left = people.send(&api, 0, "to be left").await?;
     for id in [mended, left] {
         let shown = message::until(&api, &people.conversation(0), id, "FAILED", WITHIN).await?;
-        if shown["deliveries"][0]["code"] != CODE.to_string() {
+        if shown["deliveries"][0]["code"].as_str() != Some(&CODE.to_string()) {
             return Err(format!("the client does not see the provider's code {CODE}: {shown}").into());
         }
     }

@@ -32,7 +32,7 @@ use chat4all_e2e::settings::Settings;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 
-use chat4all_e2e::context::{Context, Outcome};
+use chat4all_e2e::context::{Context, Outcome, told};
 
 fn main() -> ExitCode {
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
@@ -125,5 +125,5 @@ async fn run(case: impl FnOnce(Arc<Context>) -> Case, context: Arc<Context>) -> 
     eprintln!();
     let outcome = case(context.clone()).await;
     let behaved = context.sample.simulator.behave().await;
-    outcome.and_then(|()| Ok(behaved?)).map_err(|error| Failed::from(context::told(&*error)))
+    outcome.and_then(|()| Ok(behaved?)).map_err(|error| Failed::from(told(&*error)))
 }

@@ -37,7 +37,7 @@ async fn under_load(context: &Context) -> Outcome {
     let case = "routers scaled up and in";
     let mut story = Story::begin_with(context, case, Watched::Routers, rate.div_ceil(2), conversations, 1).await?;
     let done = scaled(&mut story).await;
-    let Reckoning { history, pauses } = story.end(done, Duplicates::Never).await?;
+    let Reckoning { history, pauses, .. } = story.end(done, Duplicates::Never).await?;
     let ends = pauses.iter().skip(1).map(|next| next.disturbance.at).chain([Timestamp::MAX]);
     let complaints: Vec<String> =
         pauses.iter().zip(ends).filter_map(|(pauses, end)| complaint(pauses, &history.accepted, end)).collect();
