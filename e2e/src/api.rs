@@ -17,6 +17,9 @@ use crate::history::{Stored, StoredDelivery};
 /// Longer than the API waits for Kafka's acknowledgement (11 s), so that it is the API who tells.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
+/// What every refusal of the API begins its type with.
+const PROBLEM: &str = "https://chat4all.io/problems/";
+
 /// The largest page that is asked for.
 const PAGE: usize = 200;
 
@@ -138,6 +141,8 @@ impl Api {
 
     async fn not_accepted(&self, why: Error, after: Option<Duration>) -> Sent {
         let status = match &why {
+            // For a moment after a node was restarted, an address may be another pod's than the API's.
+            Error::Answer { body, .. } if !body.contains(PROBLEM) => return Sent::Again { after, why },
             Error::Answer { status, .. } => *status,
             _ => return Sent::Again { after, why },
         };
