@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use scylla::client::session::Session;
+use scylla::errors::{DbError, ExecutionError, RequestAttemptError, WriteType};
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::unprepared::Statement;
 use scylla::value::{CqlTimestamp, Row};
@@ -89,6 +90,21 @@ pub async fn migrate(config: &CassandraConfig, replication: &Replication) -> Res
     Ok(migrated)
 }
 
+/// What became of a conditional write.
+struct Conditional {
+    /// Its condition held.
+    won: bool,
+    /// It was tried before, and that try may have been done.
+    unsure: bool,
+}
+
+/// The nodes did not say in time whether a conditional write was done. Busy ones do that when several migrate
+/// at once.
+fn is_unsure(error: &ExecutionError) -> bool {
+    let ExecutionError::LastAttemptError(RequestAttemptError::DbError(error, _)) = error else { return false };
+    matches!(error, DbError::WriteTimeout { write_type: WriteType::Cas, .. })
+}
+
 struct Run<'a> {
     session: Session,
     keyspace: &'a Keyspace,
@@ -118,36 +134,58 @@ impl Run<'_> {
     async fn lock(&self, owner: Uuid) -> Result<(), MigrateError> {
         let deadline = Instant::now() + PATIENCE;
         let claim = "INSERT INTO schema_lock (part, owner) VALUES (?, ?) IF NOT EXISTS USING TTL ?";
-        while !self.won("take the lock", claim, (PART, owner, LOCK_SECONDS)).await? {
+        let mut unsure = false;
+        loop {
+            let claimed = self.conditional("take the lock", claim, (PART, owner, LOCK_SECONDS)).await?;
+            unsure |= claimed.unsure;
+            // A claim of which nobody knows what became of it may be what stands in the way of this one.
+            if claimed.won || unsure && self.renewed(owner).await? {
+                return Ok(());
+            }
             if Instant::now() > deadline {
                 return Err(MigrateError::Locked { keyspace: self.keyspace.to_string() });
             }
             sleep(Duration::from_millis(250)).await;
         }
-        Ok(())
     }
 
     async fn renew(&self, owner: Uuid) -> Result<(), MigrateError> {
-        let renew = "UPDATE schema_lock USING TTL ? SET owner = ? WHERE part = ? IF owner = ?";
-        if self.won("renew the lock", renew, (LOCK_SECONDS, owner, PART, owner)).await? {
+        if self.renewed(owner).await? {
             Ok(())
         } else {
             Err(MigrateError::Locked { keyspace: self.keyspace.to_string() })
         }
     }
 
-    async fn unlock(&self, owner: Uuid) -> Result<(), MigrateError> {
-        self.won("release the lock", "DELETE FROM schema_lock WHERE part = ? IF owner = ?", (PART, owner))
-            .await
-            .map(drop)
+    /// Whether the lock is this owner's; then it stands for longer.
+    async fn renewed(&self, owner: Uuid) -> Result<bool, MigrateError> {
+        let renew = "UPDATE schema_lock USING TTL ? SET owner = ? WHERE part = ? IF owner = ?";
+        Ok(self.conditional("renew the lock", renew, (LOCK_SECONDS, owner, PART, owner)).await?.won)
     }
 
-    /// Runs a conditional write; whether its condition held.
-    async fn won(&self, action: &str, text: &str, values: impl SerializeRow) -> Result<bool, MigrateError> {
-        let result = self.session.query_unpaged(text, values).await.map_err(|source| self.failed(action, source))?;
+    async fn unlock(&self, owner: Uuid) -> Result<(), MigrateError> {
+        let release = "DELETE FROM schema_lock WHERE part = ? IF owner = ?";
+        self.conditional("release the lock", release, (PART, owner)).await.map(drop)
+    }
+
+    /// Runs a conditional write, again while nobody knows what became of it.
+    async fn conditional(
+        &self,
+        action: &str,
+        text: &str,
+        values: impl SerializeRow,
+    ) -> Result<Conditional, MigrateError> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut unsure = false;
+        let result = loop {
+            match self.session.query_unpaged(text, &values).await {
+                Err(error) if is_unsure(&error) && Instant::now() < deadline => unsure = true,
+                result => break result.map_err(|source| self.failed(action, source))?,
+            }
+        };
         let rows = result.into_rows_result().map_err(|source| self.failed(action, source))?;
         let row = rows.first_row::<Row>().map_err(|source| self.failed(action, source))?;
-        Ok(super::columns::applied(&row))
+        Ok(Conditional { won: super::columns::applied(&row), unsure })
     }
 
     async fn write(&self, action: &str, text: &str, values: impl SerializeRow) -> Result<(), MigrateError> {
