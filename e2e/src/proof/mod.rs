@@ -2,3 +2,4 @@
 //! after each. What is found is kept as records, from which the report is made.
 
 pub mod record;
+pub mod report;
