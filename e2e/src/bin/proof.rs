@@ -47,6 +47,8 @@ async fn run() -> Outcome<bool> {
     }
     context.report().publish(&report::folder())?;
     let proof = run.collected(&proof::all())?;
+    proof::report::publish(&proof, run.folder())?;
+    context.say(format!("the report: {}", run.folder().join("index.html").display()));
     Ok(proof.faults.iter().all(|fault| fault.violations.is_empty()) && !proof.faults.is_empty())
 }
 

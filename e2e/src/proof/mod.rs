@@ -6,6 +6,7 @@ mod machine;
 mod make;
 mod prove;
 pub mod record;
+pub mod report;
 mod run;
 mod timeline;
 

@@ -57,6 +57,11 @@ impl Run {
         Ok(Self { folder, commit, rate })
     }
 
+    /// Where it is kept.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Whether this fault is proved already.
     pub fn has(&self, deed: &Deed) -> bool {
         self.file(deed).exists()

@@ -60,13 +60,19 @@ impl Report {
 
 /// Writes something as JSON, making its folder where it is not there.
 pub fn write(path: &Path, content: &impl Serialize) -> Result<(), Error> {
+    let json = serde_json::to_string_pretty(content);
+    let mut json = json.map_err(|error| Error { path: path.to_owned(), source: error.into() })?;
+    json.push('\n');
+    write_text(path, &json)
+}
+
+/// Writes a text, making its folder where it is not there.
+pub fn write_text(path: &Path, content: &str) -> Result<(), Error> {
     let fail = |source| Error { path: path.to_owned(), source };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(fail)?;
     }
-    let mut json = serde_json::to_vec_pretty(content).map_err(|error| fail(error.into()))?;
-    json.push(b'\n');
-    std::fs::write(path, json).map_err(fail)
+    std::fs::write(path, content).map_err(fail)
 }
 
 /// `target/reports` at the top of the repository.

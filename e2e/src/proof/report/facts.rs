@@ -1,0 +1,39 @@
+//! When, where and what was proved, and how to do it again.
+
+use super::number::{counted, hours, minute, seconds};
+use crate::proof::record::{Proof, Round};
+
+/// What is to be known of the run, each with its name.
+pub fn facts(proof: &Proof) -> [(&'static str, String); 4] {
+    let Proof { began, ended, machine, commit, rate, .. } = proof;
+    [
+        ("When", format!("{} to {} UTC ({})", minute(*began), minute(*ended), hours(ended.duration_since(*began)))),
+        (
+            "Machine",
+            format!(
+                "{}, {}, {} GiB, {}",
+                machine.processor,
+                counted(machine.cores.into(), "core"),
+                machine.memory_gib,
+                machine.system
+            ),
+        ),
+        ("Commit", commit.clone()),
+        (
+            "Load",
+            format!("{} a second, sent whether or not the one before was answered", counted((*rate).into(), "message")),
+        ),
+    ]
+}
+
+/// What was done in a round and what came of it.
+pub fn told(round: &Round) -> String {
+    let kept = if round.kept_s > 0.0 { format!(", kept up {} s", seconds(round.kept_s)) } else { String::new() };
+    let (pause, normal) = (seconds(round.longest_pause_s), seconds(round.normal_after_s));
+    format!("{}{kept}, longest pause {pause} s, normal after {normal} s", round.victim)
+}
+
+/// How to do it again.
+pub fn again(proof: &Proof) -> String {
+    format!("git checkout {}\nmake proof\n", proof.commit)
+}
