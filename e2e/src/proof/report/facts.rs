@@ -1,13 +1,14 @@
 //! When, where and what was proved, and how to do it again.
 
-use super::number::{counted, hours, minute, seconds};
+use super::number::{counted, day, hours, minute, seconds, time};
 use crate::proof::record::{Proof, Round};
 
 /// What is to be known of the run, each with its name.
 pub fn facts(proof: &Proof) -> [(&'static str, String); 4] {
     let Proof { began, ended, machine, commit, rate, .. } = proof;
+    let until = if day(*began) == day(*ended) { time(*ended) } else { minute(*ended) };
     [
-        ("When", format!("{} to {} UTC ({})", minute(*began), minute(*ended), hours(ended.duration_since(*began)))),
+        ("When", format!("{} to {} UTC ({})", minute(*began), until, hours(ended.duration_since(*began)))),
         (
             "Machine",
             format!(
@@ -36,4 +37,22 @@ pub fn told(round: &Round) -> String {
 /// How to do it again.
 pub fn again(proof: &Proof) -> String {
     format!("git checkout {}\nmake proof\n", proof.commit)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::example;
+    use super::*;
+
+    #[test]
+    fn the_day_is_told_again_only_when_it_is_another() {
+        let mut proof = example::proof();
+        let when = |proof: &Proof| facts(proof)[0].1.clone();
+        proof.ended = proof.began + Duration::from_secs(90 * 60);
+        assert_eq!(when(&proof), "2026-11-25 14:02 to 15:32 UTC (1 h 30 min)");
+        proof.ended = proof.began + Duration::from_secs(10 * 60 * 60);
+        assert_eq!(when(&proof), "2026-11-25 14:02 to 2026-11-26 00:02 UTC (10 h 0 min)");
+    }
 }

@@ -48,6 +48,11 @@ pub fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
+/// A time of day: `15:40`.
+pub fn time(at: Timestamp) -> String {
+    at.strftime("%H:%M").to_string()
+}
+
 /// A second of a day: `14:02:31`.
 pub fn second(at: Timestamp) -> String {
     at.strftime("%H:%M:%S").to_string()

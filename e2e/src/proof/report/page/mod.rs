@@ -40,8 +40,8 @@ pub fn page(proof: &Proof) -> String {
                     (pauses(proof))
                     h2 { "How fast the API accepts" }
                     p {
-                        "Counted from when a message was meant to be sent. Each step upwards leaves a tenth of the \
-                         messages; a line that reaches the top has them all."
+                        "Counted from when a message was meant to be sent. From 90 upwards, each line leaves a tenth of \
+                         the messages that the one below leaves; a curve that reaches the top has all."
                     }
                     (legend::all_latencies())
                     div.wide { (accept.all(proof, "accept")) }
