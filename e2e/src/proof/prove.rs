@@ -46,9 +46,9 @@ async fn again_and_again(
         let done = make(deed, context, story).await?;
         story.until_every_partition_moved_within(NORMAL_WITHIN).await?;
         context.sample.resource.until(ready(), NORMAL_WITHIN).await?;
-        let normal = Timestamp::now().duration_since(done.at).as_secs_f64() - done.kept.as_secs_f64();
-        context.say(format!("{round} of {rounds}: {}, all is normal {normal:.1} s after it", done.victim));
-        made.push((done, normal.max(0.0)));
+        let normal = hundredths(Timestamp::now().duration_since(done.at).as_secs_f64());
+        context.say(format!("{round} of {rounds}: {}, all is normal {normal:.1} s after it began", done.victim));
+        made.push((done, normal));
     }
     Ok(())
 }
@@ -56,7 +56,7 @@ async fn again_and_again(
 fn fault(name: String, began: Timestamp, reckoning: Reckoning, made: Vec<(Done, f64)>, counts: &Counts) -> Fault {
     let Reckoning { history, findings, pauses, repeated, ledger, violations } = reckoning;
     let quantiles = latencies(&history.accepted);
-    let millis = |wait: Duration| wait.as_secs_f64() * 1000.0;
+    let millis = |wait: Duration| hundredths(wait.as_secs_f64() * 1000.0);
     let round = |(n, (done, normal)): (usize, (Done, f64))| {
         let of_it = pauses.iter().filter(|pauses| pauses.disturbance.victim == done.victim);
         let own = of_it.min_by_key(|pauses| pauses.disturbance.at.duration_since(done.at).abs());
@@ -65,7 +65,7 @@ fn fault(name: String, began: Timestamp, reckoning: Reckoning, made: Vec<(Done, 
             at: done.at,
             victim: done.victim,
             kept_s: done.kept.as_secs_f64(),
-            longest_pause_s: pauses.map(|pauses| pauses.longest().as_secs_f64()).unwrap_or_default(),
+            longest_pause_s: pauses.map(|pauses| hundredths(pauses.longest().as_secs_f64())).unwrap_or_default(),
             normal_after_s: normal,
         }
     };
@@ -100,4 +100,9 @@ fn fault(name: String, began: Timestamp, reckoning: Reckoning, made: Vec<(Done, 
         timeline: timeline(&history, &counts.seen(), began, last),
         violations,
     }
+}
+
+/// Finer than what is measured, and written and read again as the same number.
+fn hundredths(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
 }

@@ -67,7 +67,8 @@ pub struct Round {
     pub kept_s: f64,
     /// The longest standstill of a partition with work after it, in seconds.
     pub longest_pause_s: f64,
-    /// Until messages of every partition went all the way again and all pods were ready, in seconds.
+    /// From `at` until messages of every partition went all the way again and the resource was ready, in
+    /// seconds: at least `kept_s`.
     pub normal_after_s: f64,
 }
 
