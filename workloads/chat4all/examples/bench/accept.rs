@@ -10,7 +10,7 @@ use crate::connection::{Connection, request};
 use crate::load::{Carried, Target, closed, open};
 use crate::place::{CONVERSATIONS, Place, TEXT, USER, conversation, recipient};
 use crate::process::Process;
-use crate::table::{Table, thousands};
+use crate::table::{self, thousands};
 use crate::{ROUNDS, median};
 
 const TIME: Duration = Duration::from_secs(5);
@@ -19,8 +19,8 @@ const LONGER: Duration = Duration::from_secs(15);
 /// Connections, and the share of the floor that is aimed at.
 const CASES: [(usize, &str); 2] = [(20, "85 %"), (500, "70 %")];
 
-/// Adds its rows to the table.
-pub async fn measure(place: &Place, table: &mut Table) {
+/// Prints its rows.
+pub async fn measure(place: &Place) {
     let bare = Process::floor(AS_API, &place.and(&[(TO, place.bare())])).ready().await;
     let api = Process::ours("api", &place.settings).ready().await;
     let requests = Arc::new(requests(&token(&api).await));
@@ -33,27 +33,28 @@ pub async fn measure(place: &Place, table: &mut Table) {
             floor.push(closed(&bare_target, connections, TIME).await);
             ours.push(closed(&api_target, connections, TIME).await);
         }
-        let mut pair = [floor, ours].map(|runs| median(runs, |run| run.rate));
+        let [(floor, of_floor), (ours, of_ours)] = [floor, ours].map(|runs| median(runs, |run| run.rate));
+        let mut pair = [floor, ours];
         saturation = saturation.max(pair[1].rate);
-        let what = format!("accept, {connections} connections: messages/s");
-        table.rate(what, [pair[0].rate, pair[1].rate], aim);
-        details(table, &mut pair, "");
+        table::rate(&format!("accept, {connections} connections: messages/s"), [pair[0].rate, pair[1].rate], aim);
+        table::note("    least and most of the rounds", [of_floor, of_ours], "");
+        details(&mut pair, "");
     }
     let rate = saturation / 2.0;
     let connections = CASES.map(|(connections, _)| connections).into_iter().max().unwrap();
     let mut pair =
         [open(&bare_target, connections, rate, LONGER).await, open(&api_target, connections, rate, LONGER).await];
     let what = format!("accept, open loop at {}/s, half of ours", thousands(rate));
-    table.rate(what, [pair[0].rate, pair[1].rate], "");
-    details(table, &mut pair, "p99 < 10 ms");
+    table::rate(&what, [pair[0].rate, pair[1].rate], "");
+    details(&mut pair, "p99 < 10 ms");
     let highest = [&bare, &api].map(|process| format!("{:.0}", mib(process.memory().highest)));
-    table.note("accept: highest memory of the process, MiB", highest, "");
+    table::note("accept: highest memory of the process, MiB", highest, "");
 }
 
-fn details(table: &mut Table, pair: &mut [Carried; 2], aim: &str) {
-    table.note("    p50 and p99, ms", pair.each_mut().map(|run| run.times.shown()), aim);
-    table.note("    its own CPU, µs a message", pair.each_ref().map(|run| cost(run.cores.process, run.rate)), "");
-    table.note("    cores: itself, load, rest", pair.each_ref().map(|run| run.cores.to_string()), "");
+fn details(pair: &mut [Carried; 2], aim: &str) {
+    table::note("    p50 and p99, ms", pair.each_mut().map(|run| run.times.shown()), aim);
+    table::note("    its own CPU, µs a message", pair.each_ref().map(|run| cost(run.cores.process, run.rate)), "");
+    table::note("    cores: itself, load, rest", pair.each_ref().map(|run| run.cores.to_string()), "");
 }
 
 /// Microseconds of CPU for each message.

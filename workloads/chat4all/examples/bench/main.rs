@@ -20,7 +20,6 @@ mod table;
 mod times;
 
 use place::Place;
-use table::Table;
 
 /// As the workload's, because the floors are this program too.
 #[global_allocator]
@@ -36,32 +35,32 @@ async fn main() {
         Some(bare::AS_ROUTER) => return bare::router::run().await,
         _ => {}
     }
+    let (records, messages) =
+        (setting("BENCH_TOPIC_RECORDS", 1_000_000), setting("BENCH_CONVERSATION_MESSAGES", 100_000));
+    // Two, because the accepted messages of the one would be the router's work in the other.
+    let (accepting, routing) = (Place::create().await, Place::create().await);
     println!("{}\n", machine::described());
-    let mut table = Table::default();
-
-    let place = Place::create().await;
-    accept::measure(&place, &mut table).await;
-    let grown = reading::measure(&place, setting("BENCH_CONVERSATION_MESSAGES", 100_000)).await;
-    place.remove().await;
-
-    let place = Place::create().await;
-    let topic = routing::measure(&place, setting("BENCH_TOPIC_RECORDS", 1_000_000), &mut table).await;
-    place.remove().await;
-
-    table.print("floor", "ours", "of floor", "aim");
+    table::head("floor", "ours");
+    accept::measure(&accepting).await;
+    let routed = routing::measure(&routing, records).await;
     println!();
-    topic.followed_by(grown).print("smaller", "larger", "of smaller", "aim");
+    table::head("few", "many");
+    routed.grown();
+    reading::measure(&accepting, messages).await;
     println!("\n{NOTES}");
+    accepting.remove().await;
+    routing.remove().await;
 }
 
 fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
-/// The run of median throughput.
-fn median<T>(mut runs: Vec<T>, rate: impl Fn(&T) -> f64) -> T {
+/// The run of median throughput, and the least and the most of all.
+fn median<T>(mut runs: Vec<T>, rate: impl Fn(&T) -> f64) -> (T, String) {
     runs.sort_by(|a, b| rate(a).total_cmp(&rate(b)));
-    runs.swap_remove(runs.len() / 2)
+    let ends = [runs.first(), runs.last()].map(|run| table::thousands(run.map_or(0.0, &rate)));
+    (runs.swap_remove(runs.len() / 2), ends.join(" "))
 }
 
 const NOTES: &str = "\

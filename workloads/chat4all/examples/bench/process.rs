@@ -44,7 +44,7 @@ impl Process {
         let child = command
             .envs(settings.iter().cloned())
             .env("HTTP_LISTEN", address.to_string())
-            .env("RUST_LOG", "warn")
+            .env("RUST_LOG", "error")
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()
@@ -90,7 +90,7 @@ impl Process {
 /// Runs `chat4all` with this subcommand to its end.
 pub async fn run(subcommand: &str, settings: &[(&'static str, String)]) {
     let mut command = Command::new(binary());
-    let ended = command.arg(subcommand).envs(settings.iter().cloned()).env("RUST_LOG", "warn").status();
+    let ended = command.arg(subcommand).envs(settings.iter().cloned()).env("RUST_LOG", "error").status();
     assert!(ended.await.unwrap().success(), "chat4all {subcommand}");
 }
 

@@ -14,7 +14,7 @@ use crate::accept::token;
 use crate::connection::{Connection, request};
 use crate::place::{CONNECTOR, Place, TEXT, members};
 use crate::process::Process;
-use crate::table::{Table, thousands};
+use crate::table::{self, thousands};
 use crate::times::Times;
 
 const FEW: usize = 1000;
@@ -26,22 +26,19 @@ const READS: usize = 500;
 const WARM_UP: usize = 50;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Returns how long a page takes as conversations grow to `many` messages.
-pub async fn measure(place: &Place, many: usize) -> Table {
+/// Prints how long a page takes as conversations grow to `many` messages.
+pub async fn measure(place: &Place, many: usize) {
     let api = Process::ours("api", &place.settings).ready().await;
     let token = token(&api).await;
-    let mut table = Table::default();
     let small = read(place, &api, &token, FEW, A_DAY).await;
     for (messages, a_day, when) in [(many, A_DAY, "1k a day"), (MOST_A_DAY, MOST_A_DAY, "of one day")] {
         let large = read(place, &api, &token, messages, a_day).await;
         let between = format!("{} and {} messages, {when}", thousands(FEW as f64), thousands(messages as f64));
         for (page, times) in ["newest", "deep"].into_iter().zip(small.iter().zip(&large)) {
             let shown = |of: &[f64; 2]| format!("{:.1} {:.1}", of[0], of[1]);
-            let what = format!("{page} page, {between}");
-            table.note(&what, [shown(times.0), shown(times.1)], "flat");
+            table::note(&format!("{page} page, {between}: p50 and p99, ms"), [shown(times.0), shown(times.1)], "flat");
         }
     }
-    table
 }
 
 /// Writes a conversation of so many messages up to yesterday; returns p50 and p99 in milliseconds of its

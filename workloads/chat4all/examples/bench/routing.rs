@@ -9,7 +9,7 @@ use crate::bare::{AS_ROUTER, FROM, GROUP, TO};
 use crate::cores::{Cores, Count};
 use crate::place::{CONNECTOR, Place, Progress};
 use crate::process::{Memory, Process};
-use crate::table::{Table, thousands};
+use crate::table::{self, thousands};
 use crate::{ROUNDS, median};
 
 /// What waits when a router begins.
@@ -26,22 +26,35 @@ struct Moved {
     memory: Memory,
 }
 
-/// Adds its rows to the table, and returns how the figures changed as the topic grew to `many` records.
-pub async fn measure(place: &Place, many: usize, table: &mut Table) -> Table {
+/// Messages a second of the bare loop and of ours, with few and with many records in the topic.
+pub struct Routed {
+    many: usize,
+    floor: [f64; 2],
+    ours: [f64; 2],
+}
+
+impl Routed {
+    /// Prints how the figures changed as the topic grew.
+    pub fn grown(&self) {
+        let topic =
+            format!("{} and {} records in the topic: messages/s", thousands(FEW as f64), thousands(self.many as f64));
+        table::rate(&format!("bare loop, {topic}"), self.floor, "");
+        table::rate(&format!("router, {topic}"), self.ours, "100 %");
+    }
+}
+
+/// Prints its rows; lets the topic grow to `many` records meanwhile.
+pub async fn measure(place: &Place, many: usize) -> Routed {
     place.accept(FEW).await;
-    let small = pair(place, table, FEW).await;
+    let few = pair(place, FEW).await;
     let there = Progress::of("bench", &place.topics.messages()).records();
     place.accept(many.saturating_sub(usize::try_from(there).unwrap())).await;
-    let large = pair(place, table, many).await;
-    let mut growth = Table::default();
-    let what = |who: &str| format!("{who}, {} and {} records in the topic: messages/s", short(FEW), short(many));
-    growth.rate(what("bare loop"), [small[0], large[0]], "");
-    growth.rate(what("router"), [small[1], large[1]], "100 %");
-    growth
+    let more = pair(place, many).await;
+    Routed { many, floor: [few[0], more[0]], ours: [few[1], more[1]] }
 }
 
 /// Messages a second of the bare loop and of ours, with so many records in the topic.
-async fn pair(place: &Place, table: &mut Table, records: usize) -> [f64; 2] {
+async fn pair(place: &Place, records: usize) -> [f64; 2] {
     let (mut floor, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let group = format!("bare-{}", uuid::Uuid::new_v4());
@@ -53,13 +66,16 @@ async fn pair(place: &Place, table: &mut Table, records: usize) -> [f64; 2] {
         floor.push(drain(&place.bare(), bare).await);
         ours.push(drain(&place.topics.outbound(CONNECTOR), || Process::ours("router", &place.settings)).await);
     }
-    let pair = [floor, ours].map(|runs| median(runs, |run| run.rate));
+    let highest = [&floor, &ours].map(|runs| runs.iter().map(|run| run.memory.highest).max().unwrap());
+    let [(floor, of_floor), (ours, of_ours)] = [floor, ours].map(|runs| median(runs, |run| run.rate));
+    let pair = [floor, ours];
     let rates = pair.each_ref().map(|run| run.rate);
-    table.rate(format!("router, {} records in the topic: messages/s", thousands(records as f64)), rates, "60 %");
-    table.note("    its own CPU, µs a message", pair.each_ref().map(|run| cost(run.cores.process, run.rate)), "");
-    table.note("    cores: itself, load, rest", pair.each_ref().map(|run| run.cores.to_string()), "");
-    let memory = |run: &Moved| format!("{:.0} {:.0}", mib(run.memory.now), mib(run.memory.highest));
-    table.note("    memory at the end and at most, MiB", pair.each_ref().map(memory), "< 64 MiB");
+    table::rate(&format!("router, {} records in the topic: messages/s", thousands(records as f64)), rates, "60 %");
+    table::note("    least and most of the rounds", [of_floor, of_ours], "");
+    table::note("    its own CPU, µs a message", pair.each_ref().map(|run| cost(run.cores.process, run.rate)), "");
+    table::note("    cores: itself, load, rest", pair.each_ref().map(|run| run.cores.to_string()), "");
+    let memory = [0, 1].map(|side| format!("{:.0} {:.0}", mib(pair[side].memory.now), mib(highest[side])));
+    table::note("    memory at the end and at most, MiB", memory, "< 64 MiB");
     rates
 }
 
@@ -88,13 +104,5 @@ async fn until(progress: &Progress, wanted: i64) -> i64 {
         }
         assert!(Instant::now() < deadline, "{records} of {wanted} records after {PATIENCE:?}");
         sleep(Duration::from_millis(20)).await;
-    }
-}
-
-fn short(number: usize) -> String {
-    match number {
-        n if n % 1_000_000 == 0 => format!("{}m", n / 1_000_000),
-        n if n % 1000 == 0 => format!("{}k", n / 1000),
-        n => n.to_string(),
     }
 }

@@ -1,31 +1,23 @@
-//! Two figures side by side, how one relates to the other, and what is aimed at.
+//! Two figures side by side, how one relates to the other, and what is aimed at. Rows are printed as they come.
 
-#[derive(Default)]
-pub struct Table(Vec<[String; 5]>);
+/// The names of the columns.
+pub fn head(left: &str, right: &str) {
+    line("", [left, right], "share", "aim");
+}
 
-impl Table {
-    /// A figure where more is better.
-    pub fn rate(&mut self, what: String, [left, right]: [f64; 2], aim: &str) {
-        let share = format!("{:.0} %", 100.0 * right / left);
-        self.0.push([what, thousands(left), thousands(right), share, aim.to_owned()]);
-    }
+/// A figure where more is better.
+pub fn rate(what: &str, [left, right]: [f64; 2], aim: &str) {
+    let share = format!("{:.0} %", 100.0 * right / left);
+    line(what, [&thousands(left), &thousands(right)], &share, aim);
+}
 
-    /// Figures that are not compared.
-    pub fn note(&mut self, what: &str, [left, right]: [String; 2], aim: &str) {
-        self.0.push([what.to_owned(), left, right, String::new(), aim.to_owned()]);
-    }
+/// Figures whose relation says nothing.
+pub fn note(what: &str, [left, right]: [String; 2], aim: &str) {
+    line(what, [&left, &right], "", aim);
+}
 
-    pub fn followed_by(mut self, mut other: Self) -> Self {
-        self.0.append(&mut other.0);
-        self
-    }
-
-    pub fn print(&self, left: &str, right: &str, share: &str, aim: &str) {
-        println!("{:50}{left:>16}{right:>16}{share:>12}  {aim}", "");
-        for [what, left, right, share, aim] in &self.0 {
-            println!("{}", format!("{what:50}{left:>16}{right:>16}{share:>12}  {aim}").trim_end());
-        }
-    }
+fn line(what: &str, [left, right]: [&str; 2], share: &str, aim: &str) {
+    println!("{}", format!("{what:64}{left:>16}{right:>16}{share:>8}  {aim}").trim_end());
 }
 
 /// A number as people read it.
@@ -33,7 +25,7 @@ pub fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (place, digit) in digits.char_indices() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
