@@ -10,7 +10,7 @@ PACKAGES = --workspace
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down dev test lint unit integration independent charts e2e proof images cluster simulate-scaling bench-assignment bench-connectors measure-offsets generate
+.PHONY: help up down dev test lint unit integration independent charts e2e proof images cluster simulate-scaling bench-assignment bench-connectors measure-offsets generate bench
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,11 @@ cluster: ## a kind cluster with the images loaded, and nothing installed in it
 simulate-scaling: ## compare the scaling of routers with ceil(lag / threshold), on a model of a consumer group
 	@e2e/prepare.sh build
 	cargo run --locked --quiet -p chat4all-operator --example simulate-scaling
+
+bench: ## what the API accepts and a router moves, beside floors of the same crates, and whether it falls as things grow
+	@e2e/prepare.sh build
+	cargo build --locked --release $(PACKAGES) --bin chat4all --example bench
+	@e2e/with-backends.sh "$(CARGO_TARGET_DIR)/release/examples/bench"
 
 bench-assignment: ## compare the ways in which consumers share partitions, on a Kafka under Docker
 	@e2e/prepare.sh build

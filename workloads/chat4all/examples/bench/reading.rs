@@ -1,0 +1,113 @@
+//! How long the API takes for a page of a small and of a large conversation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat4all_message::{AcceptedMessage, Address, ConversationId, Delivery, MessageId};
+use chat4all_store::{Cassandra, Conversations as _};
+use futures::stream::{self, StreamExt as _};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::accept::token;
+use crate::connection::{Connection, request};
+use crate::place::{CONNECTOR, Place, TEXT, members};
+use crate::process::Process;
+use crate::table::{self, thousands};
+use crate::times::Times;
+
+const FEW: usize = 1000;
+/// Messages a day, of conversations that grow with the days.
+const A_DAY: usize = 1000;
+/// The most that one conversation may hold well of one day.
+const MOST_A_DAY: usize = 100_000;
+const READS: usize = 500;
+const WARM_UP: usize = 50;
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Prints how long a page takes as conversations grow to `many` messages.
+pub async fn measure(place: &Place, many: usize) {
+    let api = Process::ours("api", &place.settings).ready().await;
+    let token = token(&api).await;
+    let small = read(place, &api, &token, FEW, A_DAY).await;
+    for (messages, a_day, when) in [(many, A_DAY, "1k a day"), (MOST_A_DAY, MOST_A_DAY, "of one day")] {
+        let large = read(place, &api, &token, messages, a_day).await;
+        let between = format!("{} and {} messages, {when}", thousands(FEW as f64), thousands(messages as f64));
+        for (page, times) in ["newest", "deep"].into_iter().zip(small.iter().zip(&large)) {
+            let shown = |of: &[f64; 2]| format!("{:.1} {:.1}", of[0], of[1]);
+            table::note(&format!("{page} page, {between}: p50 and p99, ms"), [shown(times.0), shown(times.1)], "flat");
+        }
+    }
+}
+
+/// Writes a conversation of so many messages up to yesterday; returns p50 and p99 in milliseconds of its
+/// newest page and of one behind nine tenths of it.
+async fn read(place: &Place, api: &Process, token: &str, messages: usize, a_day: usize) -> [[f64; 2]; 2] {
+    let id: ConversationId = format!("of-{messages}-{a_day}").parse().unwrap();
+    write(&place.store, &id, messages, a_day).await;
+    let mut connection = Connection::open(api.address).await.unwrap();
+    let path = format!("/v1/conversations/{id}/messages");
+    let mut cursor = String::new();
+    let mut behind = 0;
+    while behind < messages * 9 / 10 {
+        let page = page(&mut connection, &request("GET", &format!("{path}?limit=200{cursor}"), token, "")).await;
+        behind += page["messages"].as_array().unwrap().len();
+        cursor = format!("&cursor={}", page["pagination"]["next_cursor"].as_str().unwrap());
+    }
+    let newest = read_again(&mut connection, &request("GET", &format!("{path}?limit=50"), token, "")).await;
+    let deep = read_again(&mut connection, &request("GET", &format!("{path}?limit=50{cursor}"), token, "")).await;
+    [newest, deep]
+}
+
+async fn read_again(connection: &mut Connection, request: &[u8]) -> [f64; 2] {
+    let mut times = Times::default();
+    for turn in 0..WARM_UP + READS {
+        let begun = Instant::now();
+        let status = connection.call(request).await.unwrap().status;
+        let taken: Duration = begun.elapsed();
+        assert_eq!(status, 200);
+        if turn >= WARM_UP {
+            times.add(taken);
+        }
+    }
+    [times.percentile(50), times.percentile(99)]
+}
+
+async fn page(connection: &mut Connection, request: &[u8]) -> Value {
+    let answer = connection.call(request).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(answer.body));
+    serde_json::from_slice(answer.body).unwrap()
+}
+
+async fn write(store: &Arc<Cassandra>, id: &ConversationId, messages: usize, a_day: usize) {
+    let members = members(0);
+    store.add_members(id, &members).await.unwrap();
+    let today = Timestamp::from_second(Timestamp::now().as_second() / 86_400 * 86_400).unwrap();
+    let first = today - DAY * i32::try_from(messages.div_ceil(a_day)).unwrap();
+    let distance = DAY / i32::try_from(a_day).unwrap();
+    let written = stream::iter(0..messages).map(|number| {
+        let at = first + distance * i32::try_from(number).unwrap();
+        let (store, message) = (store.clone(), message(id, &members, number, at));
+        tokio::spawn(async move {
+            let delivery = Delivery::of(&message, message.recipient.clone().unwrap(), CONNECTOR);
+            store.put_message(&message, &[delivery]).await.unwrap();
+        })
+    });
+    written.buffer_unordered(256).for_each(|ended| async move { ended.unwrap() }).await;
+}
+
+fn message(id: &ConversationId, [sender, recipient]: &[Address; 2], number: usize, at: Timestamp) -> AcceptedMessage {
+    AcceptedMessage {
+        message_id: MessageId::of_event(CONNECTOR, &format!("{id}-{number}"), at),
+        conversation_id: id.clone(),
+        sender: sender.clone(),
+        recipient: Some(recipient.clone()),
+        content: TEXT.into(),
+        file_id: None,
+        media: None,
+        template: None,
+        reply_to: None,
+        inbound: None,
+    }
+}
