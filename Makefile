@@ -10,7 +10,7 @@ PACKAGES = --workspace
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down dev test lint unit integration independent charts e2e proof images cluster simulate-scaling bench-assignment bench-connectors measure-offsets generate bench
+.PHONY: help up down dev test lint unit integration independent charts e2e proof images cluster simulate-scaling bench bench-assignment bench-connectors measure-offsets generate
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
