@@ -20,8 +20,8 @@ use crate::history::Accepted;
 
 pub use schedule::Schedule;
 
-/// Requests that may be under way at once: at 200 a second, ten seconds without an answer.
-const BOUND: usize = 2000;
+/// Requests that may be under way at once: at 100 a second, longer than any fault keeps the API from accepting.
+const BOUND: usize = 10_000;
 
 /// What was sent, and what came of it.
 #[derive(Debug, Default)]
