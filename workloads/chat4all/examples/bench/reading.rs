@@ -53,7 +53,9 @@ async fn read(place: &Place, api: &Process, token: &str, messages: usize, a_day:
     while behind < messages * 9 / 10 {
         let page = page(&mut connection, &request("GET", &format!("{path}?limit=200{cursor}"), token, "")).await;
         behind += page["messages"].as_array().unwrap().len();
-        cursor = format!("&cursor={}", page["pagination"]["next_cursor"].as_str().unwrap());
+        // The last page has none: a small conversation is as deep as the one before it.
+        let Some(next) = page["pagination"]["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
     }
     let newest = read_again(&mut connection, &request("GET", &format!("{path}?limit=50"), token, "")).await;
     let deep = read_again(&mut connection, &request("GET", &format!("{path}?limit=50{cursor}"), token, "")).await;
