@@ -2,7 +2,7 @@
 //! under Docker, as the sample's user with the role operator.
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -27,7 +27,7 @@ pub struct Error {
 }
 
 /// What became of the accepted messages of a range of time, as far as a case asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     /// All of them.
     pub accepted: u64,

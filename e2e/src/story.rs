@@ -3,7 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+use ::kube::ResourceExt as _;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+
 use crate::commands::{self, Ledger};
+use crate::context::{Context, Outcome, told};
 use crate::deletion::{Way, Workload};
 use crate::drain::drained;
 use crate::follow::Follower;
@@ -15,11 +20,6 @@ use crate::report::{self, PauseRow, Row};
 use crate::restarts::{Restarts, restarted, restarts};
 use crate::sample::{CONNECTOR, PARTITIONS, Sample};
 use crate::wait::{self, Look};
-use ::kube::ResourceExt as _;
-use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
-
-use crate::context::{Context, Outcome, told};
 
 /// A rebalance after a kill takes the session time-out (6 s in the sample) and the join of the
 /// replacement; the rest is for a busy machine.
@@ -71,7 +71,7 @@ impl Reckoning {
         if self.violations.is_empty() {
             return Ok(self);
         }
-        let file = report::folder().join(format!("e2e-{}-history.json", case.replace(' ', "-")));
+        let file = report::folder().join(format!("e2e-{}-history.json", report::slug(case)));
         report::write(&file, &self.history)?;
         let more = self.violations.len().saturating_sub(TOLD);
         let more = if more > 0 { format!("\n... and {more} more") } else { String::new() };
@@ -114,7 +114,7 @@ impl<'a> Story<'a> {
         at_least: u64,
     ) -> Outcome<Self> {
         let sample = &context.sample;
-        let schedule = Schedule::new(&case.replace(' ', "-"), rate, conversations, context.run);
+        let schedule = Schedule::new(&report::slug(case), rate, conversations, context.run);
         let partitions = schedule.numbers().map(|n| {
             let key = match watched {
                 Watched::Routers => schedule.conversation(n),
@@ -158,9 +158,11 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    /// Notes that something is done now.
-    pub fn disturb(&mut self, victim: String, orphaned: BTreeSet<u32>) {
-        self.disturbances.push(Disturbance { at: self.load.now(), victim, orphaned });
+    /// Notes that something is done now, and returns when that is.
+    pub fn disturb(&mut self, victim: String, orphaned: BTreeSet<u32>) -> Timestamp {
+        let at = self.load.now();
+        self.disturbances.push(Disturbance { at, victim, orphaned });
+        at
     }
 
     /// Whose partitions are watched.

@@ -123,11 +123,6 @@ impl Deed {
             _ => Duplicates::Named,
         }
     }
-
-    /// Whether containers are started again in their pods.
-    pub(super) fn restarts(&self) -> bool {
-        matches!(self, Self::Node)
-    }
 }
 
 impl fmt::Display for Deed {

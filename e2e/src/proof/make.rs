@@ -81,8 +81,8 @@ pub(super) async fn make(deed: &Deed, context: &Context, story: &mut Story<'_>) 
 
 /// Notes that it begins now.
 fn begun(story: &mut Story<'_>, victim: String, kept: Duration) -> Done {
-    story.disturb(victim.clone(), BTreeSet::new());
-    Done { at: Timestamp::now(), victim, kept }
+    let at = story.disturb(victim.clone(), BTreeSet::new());
+    Done { at, victim, kept }
 }
 
 fn workload(context: &Context, whose: Whose) -> &Workload {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::deed::Deed;
 use super::make::{Done, make};
-use super::record::{Api, Fault, Ledger, Messages, Round};
+use super::record::{Api, Fault, Messages, Round};
 use super::timeline::{buckets, timeline};
 use crate::context::{Context, Outcome};
 use crate::history::latencies;
@@ -24,9 +24,6 @@ pub async fn prove(context: &Context, deed: &Deed, rounds: u32, rate: u32) -> Ou
     let began = Timestamp::now();
     let conversations = context.settings.conversations;
     let mut story = Story::begin_with(context, &name, deed.watched(), rate, conversations, 1).await?;
-    if deed.restarts() {
-        story.expect_restarts();
-    }
     let mut made = Vec::new();
     let done = again_and_again(context, deed, rounds, &mut story, &mut made).await;
     let reckoning = story.reckon(done, deed.duplicates()).await?;
@@ -57,10 +54,8 @@ fn fault(name: String, began: Timestamp, reckoning: Reckoning, made: Vec<(Done, 
     let Reckoning { history, findings, pauses, repeated, ledger, violations } = reckoning;
     let quantiles = latencies(&history.accepted);
     let millis = |wait: Duration| hundredths(wait.as_secs_f64() * 1000.0);
-    let round = |(n, (done, normal)): (usize, (Done, f64))| {
-        let of_it = pauses.iter().filter(|pauses| pauses.disturbance.victim == done.victim);
-        let own = of_it.min_by_key(|pauses| pauses.disturbance.at.duration_since(done.at).abs());
-        let pauses = own.or(pauses.get(n));
+    let round = |(done, normal): (Done, f64)| {
+        let pauses = pauses.iter().find(|pauses| pauses.disturbance.at == done.at);
         Round {
             at: done.at,
             victim: done.victim,
@@ -75,7 +70,7 @@ fn fault(name: String, began: Timestamp, reckoning: Reckoning, made: Vec<(Done, 
         name,
         began,
         ended: Timestamp::now(),
-        rounds: made.into_iter().enumerate().map(round).collect(),
+        rounds: made.into_iter().map(round).collect(),
         messages: Messages {
             accepted: history.accepted.len() as u64,
             lost: findings.lost.len() as u64,
@@ -91,12 +86,7 @@ fn fault(name: String, began: Timestamp, reckoning: Reckoning, made: Vec<(Done, 
             p99_ms: millis(quantiles.p99),
             latencies: buckets(&history.accepted),
         },
-        ledger: ledger.map_or_else(Ledger::default, |ledger| Ledger {
-            accepted: ledger.accepted,
-            in_flight: ledger.in_flight,
-            dead_lettered: ledger.dead_lettered,
-            unaccounted: ledger.unaccounted,
-        }),
+        ledger: ledger.unwrap_or_default(),
         timeline: timeline(&history, &counts.seen(), began, last),
         violations,
     }

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use crate::commands::Ledger;
+
 /// A whole run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Proof {
@@ -111,19 +113,6 @@ pub struct Bucket {
     pub up_to_ms: Option<f64>,
     /// How many.
     pub messages: u64,
-}
-
-/// The hub's own check of its ledger, over the time of the fault.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ledger {
-    /// All messages.
-    pub accepted: u64,
-    /// On the way.
-    pub in_flight: u64,
-    /// In the dead-letter queue.
-    pub dead_lettered: u64,
-    /// Nowhere.
-    pub unaccounted: u64,
 }
 
 /// One second of the load.

@@ -53,7 +53,7 @@ impl Run {
         if !git(&["status", "--porcelain", "--untracked-files=no"]).await?.is_empty() {
             commit.push_str(" with changes");
         }
-        let folder = folder.join(format!("{}-{rounds}x-{rate}", commit.replace(' ', "-")));
+        let folder = folder.join(format!("{}-{rounds}x-{rate}", report::slug(&commit)));
         Ok(Self { folder, commit, rate })
     }
 
@@ -88,7 +88,6 @@ impl Run {
     }
 
     fn file(&self, deed: &Deed) -> PathBuf {
-        let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-        self.folder.join(format!("{}.json", deed.to_string().chars().map(letter).collect::<String>()))
+        self.folder.join(format!("{}.json", report::slug(&deed.to_string())))
     }
 }

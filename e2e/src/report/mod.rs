@@ -75,6 +75,11 @@ pub fn write_text(path: &Path, content: &str) -> Result<(), Error> {
     std::fs::write(path, content).map_err(fail)
 }
 
+/// A name without anything but letters, digits and dashes, for files and for what a run creates.
+pub fn slug(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+}
+
 /// `target/reports` at the top of the repository.
 pub fn folder() -> PathBuf {
     let e2e = Path::new(env!("CARGO_MANIFEST_DIR"));

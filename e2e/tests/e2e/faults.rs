@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use chat4all_e2e::context::{Context, Outcome};
 use chat4all_e2e::proof::{Deed, prove};
+use chat4all_e2e::report;
 
 /// The name of the case.
 pub fn name(deed: &Deed) -> String {
-    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
-    let words: String = deed.to_string().chars().map(letter).collect();
+    let words = report::slug(&deed.to_string()).replace('-', "_").to_lowercase();
     format!("{words}_loses_nothing")
 }
 
