@@ -81,7 +81,7 @@ pub fn all() -> Vec<Deed> {
         Provider("slow (3 s)", json!({"delayMillis": 3000}), SHORT),
         Provider("failing (503)", json!({"status": 503}), SHORT),
         Provider("throttling (429)", json!({"code": 130_429, "status": 429}), SHORT),
-        Provider("taking and not answering", json!({"dropAnswer": true, "accept": true}), SHORT),
+        taking_and_not_answering(),
         Provider("neither taking nor answering", json!({"dropAnswer": true}), SHORT),
         Upgrade,
         Scale,
@@ -91,7 +91,7 @@ pub fn all() -> Vec<Deed> {
 
 /// Those that every run of the tests makes once: of each kind that no other case makes.
 pub fn short() -> Vec<Deed> {
-    use Deed::{Cut, Engine as E, Pod, Provider};
+    use Deed::{Cut, Engine as E, Pod};
     vec![
         Pod(Whose::Api, Way::Killed),
         // Not Cassandra: one node may forget the last moment before it is killed.
@@ -99,8 +99,12 @@ pub fn short() -> Vec<Deed> {
         Cut(Path::RouterToKafka, SHORT),
         Cut(Path::RouterToCassandra, SHORT),
         Cut(Path::ConnectorToProvider, SHORT),
-        Provider("taking and not answering", json!({"dropAnswer": true, "accept": true}), SHORT),
+        taking_and_not_answering(),
     ]
+}
+
+fn taking_and_not_answering() -> Deed {
+    Deed::Provider("taking and not answering", json!({"dropAnswer": true, "accept": true}), SHORT)
 }
 
 impl Deed {

@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::kube::ResourceExt as _;
+use chat4all_e2e::context::{Context, Outcome};
 use chat4all_e2e::kube::{Condition, Grace, ready};
 use chat4all_e2e::node;
 use chat4all_e2e::report::Figure;
+use chat4all_e2e::story::{Duplicates, Story, Watched};
 use chat4all_e2e::wait::{self, Look};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use tokio::time::Instant;
-
-use chat4all_e2e::context::{Context, Outcome};
-use chat4all_e2e::story::{Duplicates, Story, Watched};
 
 const CASE: &str = "API server away";
 

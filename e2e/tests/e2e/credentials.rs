@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat4all_e2e::context::{Context, Outcome};
 use chat4all_e2e::kube::{because, ready};
 use chat4all_e2e::sample::NAME;
 use chat4all_operator::api::Chat4AllCluster;
@@ -14,7 +15,6 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::message::{self, People, WITHIN};
-use chat4all_e2e::context::{Context, Outcome};
 
 const KEY: &str = "access-token";
 

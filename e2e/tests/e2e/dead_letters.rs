@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat4all_e2e::context::{Context, Outcome, told};
 use chat4all_e2e::wait::{self, Look};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::message::{self, People, WITHIN};
-use chat4all_e2e::context::{Context, Outcome, told};
 
 /// "Message undeliverable", as the Graph API refuses numbers that have no WhatsApp.
 const CODE: i64 = 131_026;

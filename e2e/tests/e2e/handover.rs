@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat4all_e2e::context::{Context, Outcome};
 use chat4all_e2e::kube::{because, rolled_out_with, shows};
 use chat4all_e2e::replicas::Counts;
 use chat4all_e2e::wait::{self, Look};
@@ -11,7 +12,6 @@ use k8s_openapi::api::autoscaling::v1::Scale;
 use serde_json::{Value, json};
 
 use crate::routers;
-use chat4all_e2e::context::{Context, Outcome};
 
 /// As a HorizontalPodAutoscaler writes.
 const AUTOSCALER: &str = "horizontal-pod-autoscaler";

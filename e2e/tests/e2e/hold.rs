@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat4all_e2e::context::{Context, Outcome};
 use chat4all_e2e::kube::ready;
 use chat4all_e2e::sample::CONNECTOR;
 use serde_json::{Value, json};
 
 use crate::message::{self, People, WITHIN};
-use chat4all_e2e::context::{Context, Outcome};
 
 /// For the provider to tell.
 const HOLD: Duration = Duration::from_secs(15);

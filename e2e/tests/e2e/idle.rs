@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::kube::ResourceExt as _;
+use chat4all_e2e::context::{Context, Outcome};
 use chat4all_e2e::kube::{Condition, rolled_out_with};
 use chat4all_e2e::metrics::sample as sample_of;
 use chat4all_e2e::report::Figure;
@@ -15,7 +16,6 @@ use serde_json::json;
 
 use crate::routers;
 use crate::world::World;
-use chat4all_e2e::context::{Context, Outcome};
 
 const CASE: &str = "operator at rest";
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use chat4all_e2e::context::{Context, Outcome, told};
 use chat4all_e2e::sample::CONNECTOR;
 use chat4all_e2e::wait::{self, Look};
 use jiff::Timestamp;
@@ -10,7 +11,6 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::message::{self, People, WITHIN};
-use chat4all_e2e::context::{Context, Outcome, told};
 
 const NAME: &str = "Maria";
 

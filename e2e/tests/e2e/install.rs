@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat4all_e2e::kube::{because, ready, rolled_out, shows};
-
 use chat4all_e2e::context::{Context, Outcome};
+use chat4all_e2e::kube::{because, ready, rolled_out, shows};
 use chat4all_e2e::story::{Duplicates, Story, Watched};
 
 /// The conditions that `kubectl explain c4a.status.conditions` promises.

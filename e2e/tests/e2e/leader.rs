@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::kube::ResourceExt as _;
+use chat4all_e2e::context::{Context, Outcome, told};
 use chat4all_e2e::deletion::Way;
 use chat4all_e2e::metrics::sample as sample_of;
 use chat4all_e2e::report::Figure;
@@ -12,7 +13,6 @@ use k8s_openapi::api::core::v1::Pod;
 use tokio::time::Instant;
 
 use crate::world::World;
-use chat4all_e2e::context::{Context, Outcome, told};
 
 const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(20);
 /// It reads what there is, and reconciles it.

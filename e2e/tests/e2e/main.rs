@@ -26,13 +26,12 @@ mod world;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use chat4all_e2e::context::{Context, Outcome, told};
 use chat4all_e2e::proof;
 use chat4all_e2e::report;
 use chat4all_e2e::settings::Settings;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
-
-use chat4all_e2e::context::{Context, Outcome, told};
 
 fn main() -> ExitCode {
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use chat4all_e2e::api::{Api, Outgoing, Sent};
+use chat4all_e2e::context::{Context, Outcome, told};
 use chat4all_e2e::load::Schedule;
 use chat4all_e2e::simulator::Entry;
 use chat4all_e2e::wait::{self, Look};
 use serde_json::Value;
 use uuid::Uuid;
-
-use chat4all_e2e::context::{Context, Outcome, told};
 
 /// From the API to the provider and back, on a busy machine.
 pub const WITHIN: Duration = Duration::from_secs(30);

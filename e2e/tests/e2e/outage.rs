@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::kube::ResourceExt as _;
+use chat4all_e2e::context::{Context, Outcome};
 use chat4all_e2e::kube::because;
 use chat4all_e2e::metrics::sample;
+use chat4all_e2e::story::{Duplicates, Story, Watched};
 use chat4all_e2e::wait::{self, Look};
 use k8s_openapi::api::core::v1::Pod;
-
-use chat4all_e2e::context::{Context, Outcome};
-use chat4all_e2e::story::{Duplicates, Story, Watched};
 
 const DOWN: Duration = Duration::from_secs(30);
 

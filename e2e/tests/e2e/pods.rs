@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use chat4all_e2e::deletion::Way;
-use serde_json::json;
-
 use chat4all_e2e::context::{Context, Outcome};
+use chat4all_e2e::deletion::Way;
 use chat4all_e2e::story::{Duplicates, Story, Watched};
+use serde_json::json;
 
 pub async fn routers_deleted(context: Arc<Context>) -> Outcome {
     let mut story = Story::begin(&context, "routers deleted", Watched::Routers).await?;

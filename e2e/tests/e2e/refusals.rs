@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::kube::api::ObjectMeta;
+use chat4all_e2e::context::{Context, Outcome};
 use chat4all_e2e::kube::{Grace, One, ready, shows};
 use chat4all_e2e::sample::{NAME, NAMESPACE};
 use chat4all_operator::api::{Chat4AllCluster, Service};
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
-
-use chat4all_e2e::context::{Context, Outcome};
 
 /// The operator looks at a resource as soon as it or one of its Secrets changes.
 const SEEN_WITHIN: Duration = Duration::from_secs(30);

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::kube::ResourceExt as _;
+use chat4all_e2e::context::{Context, Outcome};
 use chat4all_e2e::kube::{Grace, Object, owned, ready};
 use chat4all_e2e::wait::{self, Look};
 use chat4all_operator::api::Chat4AllCluster;
 
 use crate::install::first_message;
-use chat4all_e2e::context::{Context, Outcome};
 
 /// Pods take their grace of 30 s at most; the garbage collector comes after them.
 const GONE_WITHIN: Duration = Duration::from_secs(90);

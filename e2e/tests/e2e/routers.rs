@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use chat4all_e2e::context::{Context, Outcome};
 use chat4all_e2e::kube::{ready, rolled_out_with};
 use serde_json::{Value, json};
-
-use chat4all_e2e::context::{Context, Outcome};
 
 /// Reasons of the condition RouterScaling when the operator looks and decides.
 pub const AT_WORK: &[&str] =

@@ -5,15 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat4all_e2e::context::{Context, Outcome};
 use chat4all_e2e::history::{Accepted, Pauses, longest_wait};
 use chat4all_e2e::kube::rolled_out_with;
 use chat4all_e2e::sample::PARTITIONS;
 use chat4all_e2e::settings::Settings;
+use chat4all_e2e::story::{Duplicates, Reckoning, Story, Watched};
 use jiff::Timestamp;
 
 use crate::routers;
-use chat4all_e2e::context::{Context, Outcome};
-use chat4all_e2e::story::{Duplicates, Reckoning, Story, Watched};
 
 /// Up at once, back in two steps: after the first of these several routers keep partitions.
 const COUNTS: [u32; 3] = [PARTITIONS, 4, 1];

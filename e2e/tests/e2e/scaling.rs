@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat4all_e2e::context::{Context, Outcome};
 use chat4all_e2e::decisions::{self, Told};
 use chat4all_e2e::kube::{Condition, Event, Grace, ready, rolled_out_with, running};
 use chat4all_e2e::need::{Rules, Work};
@@ -14,6 +15,7 @@ use chat4all_e2e::replicas::{Count, Counts};
 use chat4all_e2e::report::Figure;
 use chat4all_e2e::sample::PARTITIONS;
 use chat4all_e2e::standing::{Measured, Standing};
+use chat4all_e2e::story::{Duplicates, Story, Watched};
 use chat4all_e2e::wait::{self, Look};
 use chat4all_operator::api::Chat4AllCluster;
 use k8s_openapi::api::core::v1::Pod;
@@ -21,8 +23,6 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::routers;
-use chat4all_e2e::context::{Context, Outcome};
-use chat4all_e2e::story::{Duplicates, Story, Watched};
 
 /// What a router may use. Measured: with this much it moves about 50 messages a second with their
 /// statuses, half of it being used up by the process itself; with 50m it moves all that this machine sends.

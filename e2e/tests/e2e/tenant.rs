@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::kube::api::ObjectMeta;
+use chat4all_e2e::context::{Context, Outcome, told};
 use chat4all_e2e::kube::{Namespace, ready};
 use chat4all_e2e::metrics;
 use chat4all_e2e::report::Figure;
@@ -14,8 +15,6 @@ use chat4all_operator::api::{Chat4AllCluster, Service};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::ResourceExt as _;
 use tokio::time::Instant;
-
-use chat4all_e2e::context::{Context, Outcome, told};
 
 const CASE: &str = "namespace deleted";
 const TENANT: &str = "tenant";

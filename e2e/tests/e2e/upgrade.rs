@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::kube::CustomResourceExt as _;
+use chat4all_e2e::context::{Context, Outcome};
 use chat4all_e2e::kube::{because, ready, rolled_out};
 use chat4all_e2e::operator::{NAME, NAMESPACE};
 use chat4all_e2e::wait::{self, Look};
@@ -16,7 +17,6 @@ use tokio::process::Command;
 
 use crate::install::first_message;
 use crate::routers;
-use chat4all_e2e::context::{Context, Outcome};
 
 /// What the former chart does not know, in `spec.router`.
 const FIELD: &str = "autoscaling";

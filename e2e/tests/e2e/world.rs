@@ -6,13 +6,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use ::kube::ResourceExt as _;
+use chat4all_e2e::context::{Context, Outcome};
 use chat4all_e2e::kube::{Survey, owned};
 use chat4all_e2e::operator;
 use chat4all_e2e::wait::{self, Look};
 use chat4all_e2e::writes::{Versions, requests_that_write};
 use tokio::time::Instant;
-
-use chat4all_e2e::context::{Context, Outcome};
 
 /// What was done before has been seen and answered when nothing was written for this long: twice the
 /// longest interval at which the operator looks at anything that moves.

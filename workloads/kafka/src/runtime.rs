@@ -614,12 +614,15 @@ mod tests {
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(consumer.run(shutdown.clone()));
 
-        let at_work = async {
-            while in_flight() < RECORDS {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
+        let until = async |what: &str, right: fn(i64) -> bool| {
+            let waiting = async {
+                while !right(in_flight()) {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, waiting).await.expect(what);
         };
-        tokio::time::timeout(PATIENCE, at_work).await.expect("all are told to be at work");
+        until("all are told to be at work", |records| records >= RECORDS).await;
         let begun = |count: i64| handler.begun.acquire_many(count.try_into().unwrap());
         tokio::time::timeout(PATIENCE, begun(RECORDS)).await.expect("all are at work").unwrap().forget();
         let half = RECORDS / 2;
@@ -627,12 +630,7 @@ mod tests {
         let seek = move || seeker.seek(&topic, 0, Offset::Offset(half), PATIENCE).map(|()| topic);
         let topic = tokio::task::spawn_blocking(seek).await.unwrap().unwrap();
         drop(client);
-        let again = async {
-            while in_flight() == RECORDS {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, again).await.expect("half of them come again");
+        until("half of them come again", |records| records != RECORDS).await;
         handler.permits.add_permits(usize::try_from(RECORDS + half).unwrap());
         tokio::time::timeout(PATIENCE, begun(half)).await.expect("they are handled again").unwrap().forget();
         shutdown.cancel();

@@ -184,7 +184,7 @@ pub const TEXT: &str =
     "Your order is on its way and will be with you between ten and twelve. Answer STOP to hear no more ..";
 
 /// A message of the `number`th conversation, accepted now.
-fn message(number: usize) -> AcceptedMessage {
+pub fn message(number: usize) -> AcceptedMessage {
     AcceptedMessage {
         message_id: MessageId::now(),
         conversation_id: conversation(number),

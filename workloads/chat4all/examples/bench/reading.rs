@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat4all_message::{AcceptedMessage, Address, ConversationId, Delivery, MessageId};
+use chat4all_message::{AcceptedMessage, ConversationId, Delivery, MessageId};
 use chat4all_store::{Cassandra, Conversations as _};
 use futures::stream::{self, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::accept::token;
 use crate::connection::{Connection, request};
-use crate::place::{CONNECTOR, Place, TEXT, members};
+use crate::place::{CONNECTOR, Place, members, message};
 use crate::process::Process;
 use crate::table::{self, thousands};
 use crate::times::Times;
@@ -83,33 +83,23 @@ async fn page(connection: &mut Connection, request: &[u8]) -> Value {
 }
 
 async fn write(store: &Arc<Cassandra>, id: &ConversationId, messages: usize, a_day: usize) {
-    let members = members(0);
-    store.add_members(id, &members).await.unwrap();
+    store.add_members(id, &members(0)).await.unwrap();
     let today = Timestamp::from_second(Timestamp::now().as_second() / 86_400 * 86_400).unwrap();
     let first = today - DAY * i32::try_from(messages.div_ceil(a_day)).unwrap();
     let distance = DAY / i32::try_from(a_day).unwrap();
-    let written = stream::iter(0..messages).map(|number| {
+    let writes = stream::iter(0..messages).map(|number| {
         let at = first + distance * i32::try_from(number).unwrap();
-        let (store, message) = (store.clone(), message(id, &members, number, at));
+        let (store, message) = (store.clone(), written(id, number, at));
         tokio::spawn(async move {
             let delivery = Delivery::of(&message, message.recipient.clone().unwrap(), CONNECTOR);
             store.put_message(&message, &[delivery]).await.unwrap();
         })
     });
-    written.buffer_unordered(256).for_each(|ended| async move { ended.unwrap() }).await;
+    writes.buffer_unordered(256).for_each(|ended| async move { ended.unwrap() }).await;
 }
 
-fn message(id: &ConversationId, [sender, recipient]: &[Address; 2], number: usize, at: Timestamp) -> AcceptedMessage {
-    AcceptedMessage {
-        message_id: MessageId::of_event(CONNECTOR, &format!("{id}-{number}"), at),
-        conversation_id: id.clone(),
-        sender: sender.clone(),
-        recipient: Some(recipient.clone()),
-        content: TEXT.into(),
-        file_id: None,
-        media: None,
-        template: None,
-        reply_to: None,
-        inbound: None,
-    }
+/// One of this conversation, accepted then.
+fn written(id: &ConversationId, number: usize, at: Timestamp) -> AcceptedMessage {
+    let message_id = MessageId::of_event(CONNECTOR, &format!("{id}-{number}"), at);
+    AcceptedMessage { message_id, conversation_id: id.clone(), ..message(0) }
 }
