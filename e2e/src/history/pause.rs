@@ -1,12 +1,12 @@
-//! How long a partition stood still. A partition stands still while it holds work and none of it
-//! reaches the provider; a partition without work does not count as standing.
+//! How long partitions stood still: while they held work and none of it reached the provider.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use chat4all_measure::{Work, longest, standstills};
 use jiff::Timestamp;
 
-use super::History;
+use super::{Accepted, History};
 
 /// Something that was done to the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,80 +45,34 @@ impl Pauses {
 /// The standstills that each disturbance brought, in the order of `disturbances` (by time).
 /// `partition_of` tells the partition of a conversation.
 pub fn pauses(history: &History, disturbances: &[Disturbance], partition_of: impl Fn(&str) -> u32) -> Vec<Pauses> {
-    let standstills = standstills(history, partition_of);
+    let standstills = standstills(work(history, partition_of));
     let ends = disturbances.iter().skip(1).map(|next| next.at).chain([Timestamp::MAX]);
     disturbances
         .iter()
         .zip(ends)
         .map(|(disturbance, end)| {
-            let mut by_partition: BTreeMap<u32, Duration> = BTreeMap::new();
-            for standstill in standstills.iter().filter(|s| s.to >= disturbance.at && s.from < end) {
-                let longest = by_partition.entry(standstill.partition).or_default();
-                *longest = standstill.length().max(*longest);
-            }
+            let longest = longest(&standstills, disturbance.at, end);
+            let by_partition = longest.values().map(|found| (found.partition, found.length())).collect();
             Pauses { disturbance: disturbance.clone(), by_partition }
         })
         .collect()
 }
 
-/// From one sign of progress to the next, with work waiting all the while.
-struct Standstill {
-    partition: u32,
-    from: Timestamp,
-    to: Timestamp,
-}
-
-impl Standstill {
-    fn length(&self) -> Duration {
-        self.to.duration_since(self.from).try_into().unwrap_or_default()
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    Work,
-    Progress,
-}
-
-fn standstills(history: &History, partition_of: impl Fn(&str) -> u32) -> Vec<Standstill> {
+/// What the partitions had to do: a message from its acknowledgement until the provider has it.
+fn work(history: &History, partition_of: impl Fn(&str) -> u32) -> Vec<Work> {
     let first = history.first_receipts();
-    let mut events: BTreeMap<u32, Vec<(Timestamp, Event)>> = BTreeMap::new();
-    for accepted in &history.accepted {
-        let Some(receipt) = first.get(&accepted.message_id) else { continue };
-        let events = events.entry(partition_of(&accepted.conversation)).or_default();
-        // The provider may have it before its sender hears of the acknowledgement.
-        events.push((accepted.acked.min(receipt.at), Event::Work));
-        events.push((receipt.at, Event::Progress));
-    }
-    let mut found = Vec::new();
-    for (partition, mut events) in events {
-        events.sort();
-        let mut waiting = 0_u64;
-        let mut since = Timestamp::MIN;
-        for (at, event) in events {
-            match event {
-                Event::Work => {
-                    if waiting == 0 {
-                        since = at;
-                    }
-                    waiting += 1;
-                }
-                Event::Progress => {
-                    found.push(Standstill { partition, from: since, to: at });
-                    waiting -= 1;
-                    since = at;
-                }
-            }
-        }
-    }
-    found
+    let work = |accepted: &Accepted| {
+        let done = first.get(&accepted.message_id)?.at;
+        Some(Work { partition: partition_of(&accepted.conversation), waiting: accepted.acked, done })
+    };
+    history.accepted.iter().filter_map(work).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
 
-    use super::super::{Accepted, Receipt};
+    use super::super::Receipt;
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {

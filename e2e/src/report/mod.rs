@@ -2,15 +2,12 @@
 //! the headings as keys.
 
 mod row;
-mod table;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::Serialize;
-
+pub use chat4all_measure::{Error, folder, table, write, write_text};
 pub use row::{Figure, PauseRow, Row};
-pub use table::table;
 
 /// The rows of a run.
 #[derive(Debug, Default)]
@@ -18,15 +15,6 @@ pub struct Report {
     rows: Vec<Row>,
     pauses: Vec<PauseRow>,
     figures: Vec<Figure>,
-}
-
-/// A report could not be written.
-#[derive(Debug, thiserror::Error)]
-#[error("could not write {}", path.display())]
-pub struct Error {
-    path: PathBuf,
-    #[source]
-    source: std::io::Error,
 }
 
 impl Report {
@@ -58,30 +46,7 @@ impl Report {
     }
 }
 
-/// Writes something as JSON, making its folder where it is not there.
-pub fn write(path: &Path, content: &impl Serialize) -> Result<(), Error> {
-    let json = serde_json::to_string_pretty(content);
-    let mut json = json.map_err(|error| Error { path: path.to_owned(), source: error.into() })?;
-    json.push('\n');
-    write_text(path, &json)
-}
-
-/// Writes a text, making its folder where it is not there.
-pub fn write_text(path: &Path, content: &str) -> Result<(), Error> {
-    let fail = |source| Error { path: path.to_owned(), source };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(fail)?;
-    }
-    std::fs::write(path, content).map_err(fail)
-}
-
 /// A name without anything but letters, digits and dashes, for files and for what a run creates.
 pub fn slug(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
-}
-
-/// `target/reports` at the top of the repository.
-pub fn folder() -> PathBuf {
-    let e2e = Path::new(env!("CARGO_MANIFEST_DIR"));
-    e2e.parent().unwrap_or(e2e).join("target/reports")
 }
