@@ -72,10 +72,10 @@ simulate-scaling: ## compare the scaling of routers with ceil(lag / threshold), 
 	@e2e/prepare.sh build
 	cargo run --locked --quiet -p chat4all-operator --example simulate-scaling
 
-bench: ## what the API accepts and a router moves, beside floors of the same crates, and whether it falls as things grow
+bench: ## what the API accepts and a router moves, beside floors, and whether it falls as things grow; PARTS="accept router read" chooses
 	@e2e/prepare.sh build
 	cargo build --locked --release $(PACKAGES) --bin chat4all --example bench
-	@e2e/with-backends.sh "$(CARGO_TARGET_DIR)/release/examples/bench"
+	@e2e/with-backends.sh "$(CARGO_TARGET_DIR)/release/examples/bench" $(PARTS)
 
 bench-assignment: ## compare the ways in which consumers share partitions, on a Kafka under Docker
 	@e2e/prepare.sh build
@@ -89,8 +89,8 @@ bench-connectors: ## what one connector replica carries a second and holds in me
 
 measure-offsets: ## what looking at the offsets of 1, 10 and 100 clusters costs, on a Kafka under Docker
 	@e2e/prepare.sh build
-	cargo build --locked $(PACKAGES) --example measure-offsets
-	@e2e/with-backends.sh "$(CARGO_TARGET_DIR)/debug/examples/measure-offsets"
+	cargo build --locked --release $(PACKAGES) --example measure-offsets
+	@e2e/with-backends.sh "$(CARGO_TARGET_DIR)/release/examples/measure-offsets"
 
 generate: ## write what is made from the code: the CRD, in crds/ and in the chart
 	@e2e/generate.sh

@@ -10,8 +10,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::io::Write;
+use chat4all_measure::{Error, Tables};
 
-fn main() -> std::io::Result<()> {
-    write!(std::io::stdout().lock(), "{}", table::Table::of_all_curves())
+fn main() -> Result<(), Error> {
+    Tables::of("simulate-scaling").add(&table::Table::of_all_curves().lines())
 }

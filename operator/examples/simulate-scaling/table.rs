@@ -1,6 +1,7 @@
 //! Both rules on every curve, as a table.
 
-use std::fmt::{self, Display};
+use chat4all_measure::{Rounded, rounded};
+use serde::Serialize;
 
 use crate::curves;
 use crate::rules::{LagByThreshold, Ours, THRESHOLDS};
@@ -46,29 +47,40 @@ impl Table {
         };
         Self(curves::all().into_iter().map(row).collect())
     }
-}
 
-impl Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:18} {:16} {:>20} {:>13} {:>11} {:>16} {:>8}",
-            "curve", "rule", "steps to right count", "s over target", "s to drain", "replica-seconds", "changes"
-        )?;
-        for row in &self.0 {
+    /// As it is shown: ours and its rival, curve by curve.
+    pub fn lines(&self) -> Vec<Line> {
+        let lines = |row: &Row| {
             let (threshold, usual) = row.rival();
-            line(f, row.curve, "chat4all", &row.ours)?;
-            line(f, "", &format!("ceil(lag / {threshold})"), usual)?;
-        }
-        Ok(())
+            let rival = format!("ceil(lag / {threshold})");
+            [Line::of(row.curve, "chat4all".to_owned(), &row.ours), Line::of(row.curve, rival, usual)]
+        };
+        self.0.iter().flat_map(lines).collect()
     }
 }
 
-fn line(f: &mut fmt::Formatter<'_>, curve: &str, rule: &str, outcome: &Outcome) -> fmt::Result {
-    let steps = outcome.steps.map_or("-".to_owned(), |steps| steps.to_string());
-    let Outcome { over_target, drain, replica_seconds, changes, .. } = outcome;
-    writeln!(
-        f,
-        "{curve:18} {rule:16} {steps:>20} {over_target:>13.0} {drain:>11.0} {replica_seconds:>16.0} {changes:>8.1}"
-    )
+/// A rule on a curve. The names of the fields are the headings.
+#[derive(Serialize)]
+pub struct Line {
+    curve: &'static str,
+    rule: String,
+    steps_to_right_count: Option<u32>,
+    s_over_target: Rounded,
+    s_to_drain: Rounded,
+    replica_seconds: Rounded,
+    changes: Rounded,
+}
+
+impl Line {
+    fn of(curve: &'static str, rule: String, outcome: &Outcome) -> Self {
+        Self {
+            curve,
+            rule,
+            steps_to_right_count: outcome.steps,
+            s_over_target: rounded(outcome.over_target, 0),
+            s_to_drain: rounded(outcome.drain, 0),
+            replica_seconds: rounded(outcome.replica_seconds, 0),
+            changes: rounded(outcome.changes, 1),
+        }
+    }
 }

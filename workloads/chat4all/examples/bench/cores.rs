@@ -1,7 +1,5 @@
 //! Who used how many cores between two instants, as the kernel counts: in hundredths of a second.
 
-use std::fmt;
-
 use tokio::time::Instant;
 
 /// The kernel's ticks a second for programs, on every Linux of today.
@@ -20,9 +18,9 @@ pub struct Cores {
     /// By the process that is measured.
     pub process: f64,
     /// By this program.
-    load: f64,
+    pub load: f64,
     /// By everything else: the engines.
-    rest: f64,
+    pub rest: f64,
 }
 
 impl Count {
@@ -42,12 +40,6 @@ impl Count {
         let elapsed = now.at.duration_since(self.at).as_secs_f64();
         let (process, load) = ((now.process - self.process) / elapsed, (now.load - self.load) / elapsed);
         Cores { process, load, rest: ((now.machine - self.machine) / elapsed - process - load).max(0.0) }
-    }
-}
-
-impl fmt::Display for Cores {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2} {:.2} {:.2}", self.process, self.load, self.rest)
     }
 }
 

@@ -1,8 +1,9 @@
 //! What the API accepts, what a router moves, and whether either falls as topics and conversations grow:
 //! each beside a floor, which is the same work with the same crates and nothing else, measured in the same
 //! run. Needs KAFKA_BOOTSTRAP_SERVERS, STORE_CONTACT_POINTS and the binary `chat4all` of the same build;
-//! prints a table and asserts nothing. BENCH_TOPIC_RECORDS and BENCH_CONVERSATION_MESSAGES set how far the
-//! topic and the conversation grow.
+//! prints tables and asserts nothing. Its arguments are the parts to run, `accept`, `router` and `read`; all
+//! without any. BENCH_TOPIC_RECORDS and BENCH_CONVERSATION_MESSAGES set how far the topic and the conversation
+//! grow.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
@@ -12,6 +13,7 @@ mod connection;
 mod cores;
 mod load;
 mod machine;
+mod parts;
 mod place;
 mod process;
 mod reading;
@@ -19,7 +21,11 @@ mod routing;
 mod table;
 mod times;
 
-use place::Place;
+use std::process::ExitCode;
+
+use chat4all_measure::Tables;
+use parts::Part;
+use place::{PARTITIONS, Place, setting};
 
 /// As the workload's, because the floors are this program too.
 #[global_allocator]
@@ -29,38 +35,49 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const ROUNDS: usize = 3;
 
 #[tokio::main]
-async fn main() {
-    match std::env::args().nth(1).as_deref() {
-        Some(bare::AS_API) => return bare::api::serve().await,
-        Some(bare::AS_ROUTER) => return bare::router::run().await,
-        _ => {}
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some(bare::AS_API) => bare::api::serve().await,
+        Some(bare::AS_ROUTER) => bare::router::run().await,
+        _ => match parts::named(&arguments) {
+            Ok(parts) => bench(&parts).await,
+            Err(error) => {
+                eprintln!("error: {error}");
+                return ExitCode::FAILURE;
+            }
+        },
     }
+    ExitCode::SUCCESS
+}
+
+/// Each part in a place of its own, because the accepted messages of one would be the router's work in another.
+async fn bench(parts: &[Part]) {
     let (records, messages) =
         (setting("BENCH_TOPIC_RECORDS", 1_000_000), setting("BENCH_CONVERSATION_MESSAGES", 100_000));
-    // Two, because the accepted messages of the one would be the router's work in the other.
-    let (accepting, routing) = (Place::create().await, Place::create().await);
-    println!("{}\n", machine::described());
-    table::head("floor", "ours");
-    accept::measure(&accepting).await;
-    let routed = routing::measure(&routing, records).await;
-    println!();
-    table::head("few", "many");
-    routed.grown();
-    reading::measure(&accepting, messages).await;
+    println!("{}", machine::described());
+    let mut tables = Tables::of("bench");
+    for part in parts {
+        let place = Place::create(PARTITIONS).await;
+        match part {
+            Part::Accept => tables.add(&accept::measure(&place).await).unwrap(),
+            Part::Router => {
+                let routed = routing::measure(&place, records).await;
+                tables.add(&routed.beside).unwrap();
+                tables.add(&routed.grown).unwrap();
+            }
+            Part::Read => tables.add(&reading::measure(&place, messages).await).unwrap(),
+        }
+        place.remove().await;
+    }
     println!("\n{NOTES}");
-    accepting.remove().await;
-    routing.remove().await;
 }
 
-fn setting(name: &str, default: usize) -> usize {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
-}
-
-/// The run of median throughput, and the least and the most of all.
-fn median<T>(mut runs: Vec<T>, rate: impl Fn(&T) -> f64) -> (T, String) {
+/// The run of median throughput, and the least and the most throughput of all.
+fn median<T>(mut runs: Vec<T>, rate: impl Fn(&T) -> f64) -> (T, [f64; 2]) {
     runs.sort_by(|a, b| rate(a).total_cmp(&rate(b)));
-    let ends = [runs.first(), runs.last()].map(|run| table::thousands(run.map_or(0.0, &rate)));
-    (runs.swap_remove(runs.len() / 2), ends.join(" "))
+    let ends = [runs.first(), runs.last()].map(|run| run.map_or(0.0, &rate));
+    (runs.swap_remove(runs.len() / 2), ends)
 }
 
 const NOTES: &str = "\

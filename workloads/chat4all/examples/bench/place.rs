@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat4all_kafka::{GroupProtocol, KafkaConfig, Producer};
+use chat4all_kafka::{GroupProtocol, KafkaConfig, Placed, Producer};
 use chat4all_message::{AcceptedMessage, Address, ConversationId, MessageId, Topics};
 use chat4all_store::cassandra::CassandraConfig;
 use chat4all_store::{Cassandra, Conversations as _};
@@ -14,6 +14,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use scylla::client::session_builder::SessionBuilder;
 use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::process;
@@ -24,14 +25,18 @@ pub const CONNECTOR: &str = "bench";
 pub const USER: &str = "ana";
 pub const CONVERSATIONS: usize = 1000;
 /// The number of a cluster's topics where nothing else is set.
-const PARTITIONS: i32 = 12;
+pub const PARTITIONS: i32 = 12;
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a topic may take to grow as far as is waited for.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 pub struct Place {
     pub topics: Topics,
     pub store: Arc<Cassandra>,
     /// What `chat4all` and the floors are started with.
     pub settings: Vec<(&'static str, String)>,
+    /// Of each topic.
+    pub partitions: i32,
     producer: Producer,
     all: Vec<String>,
     keyspace: String,
@@ -40,6 +45,11 @@ pub struct Place {
 
 pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; e2e/backends.sh env prints those of the engines"))
+}
+
+/// A number that may be set.
+pub fn setting(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
 pub fn kafka() -> KafkaConfig {
@@ -55,8 +65,8 @@ pub fn contact_points() -> Vec<String> {
 }
 
 impl Place {
-    /// With [`CONVERSATIONS`] whose members are known.
-    pub async fn create() -> Self {
+    /// With [`CONVERSATIONS`] whose members are known, and so many partitions in each topic.
+    pub async fn create(partitions: i32) -> Self {
         let unique = Uuid::new_v4().simple();
         let (prefix, keyspace) = (format!("bench-{unique}."), format!("bench_{unique}"));
         let topics = Topics::with_prefix(&prefix);
@@ -84,11 +94,12 @@ impl Place {
             producer: Producer::connect(&kafka()).unwrap(),
             store: Arc::new(Cassandra::connect(&cassandra).await.unwrap()),
             topics,
+            partitions,
             settings,
             keyspace,
             _files: files,
         };
-        let new = place.all.iter().map(|name| NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1)));
+        let new = place.all.iter().map(|name| NewTopic::new(name, partitions, TopicReplication::Fixed(1)));
         for created in admin().create_topics(&new.collect::<Vec<_>>(), &AdminOptions::new()).await.unwrap() {
             created.unwrap();
         }
@@ -118,22 +129,28 @@ impl Place {
 
     /// Puts so many accepted messages into the topic of messages, the conversations in turn.
     pub async fn accept(&self, messages: usize) {
-        let topic = self.topics.messages();
         let accepted = stream::iter(0..messages).map(|number| {
             let message = message(number % CONVERSATIONS);
-            let topic = &topic;
-            async move {
-                let (key, value) = (message.conversation_id.as_str(), serde_json::to_vec(&message).unwrap());
-                self.producer.send(topic, key.as_bytes(), &value, &[]).await.unwrap();
-            }
+            async move { self.put(&message).await }
         });
-        accepted.buffer_unordered(4096).for_each(|()| std::future::ready(())).await;
+        accepted.buffer_unordered(4096).for_each(|_| std::future::ready(())).await;
+    }
+
+    /// Puts one accepted message into the topic of messages, and says where it is.
+    pub async fn put(&self, message: &AcceptedMessage) -> Placed {
+        let (key, value) = (message.conversation_id.as_str(), serde_json::to_vec(message).unwrap());
+        self.producer.send(&self.topics.messages(), key.as_bytes(), &value, &[]).await.unwrap()
     }
 
     /// Lets a group that has no member begin at what comes next.
     pub fn pass(&self, group: &str) {
-        let ends = Progress::of(group, &self.topics.messages());
+        let ends = Progress::of(group, &self.topics.messages(), self.partitions);
         ends.client.commit(&ends.ends(), CommitMode::Sync).unwrap();
+    }
+
+    /// How far this topic is.
+    pub fn progress(&self, topic: &str) -> Progress {
+        Progress::of("bench", topic, self.partitions)
     }
 }
 
@@ -144,14 +161,14 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub fn of(group: &str, topic: &str) -> Self {
+    fn of(group: &str, topic: &str, partitions: i32) -> Self {
         let client = ClientConfig::new()
             .set("bootstrap.servers", kafka().bootstrap_servers)
             .set("group.id", group)
             .create()
             .unwrap();
         let mut asked = TopicPartitionList::new();
-        for partition in 0..PARTITIONS {
+        for partition in 0..partitions {
             asked.add_partition_offset(topic, partition, Offset::End).unwrap();
         }
         Self { client, asked }
@@ -164,6 +181,19 @@ impl Progress {
     /// Records that were ever in the topic.
     pub fn records(&self) -> i64 {
         self.ends().elements().iter().map(|partition| partition.offset().to_raw().unwrap()).sum()
+    }
+
+    /// Waits until the topic holds so many records; returns how many it holds then.
+    pub async fn until(&self, wanted: i64) -> i64 {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let records = self.records();
+            if records >= wanted {
+                return records;
+            }
+            assert!(Instant::now() < deadline, "{records} of {wanted} records after {PATIENCE:?}");
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 

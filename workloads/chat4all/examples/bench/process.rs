@@ -28,6 +28,11 @@ pub struct Memory {
     pub highest: u64,
 }
 
+/// Mebibytes.
+pub fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
 impl Process {
     /// `chat4all` with this subcommand.
     pub fn ours(subcommand: &str, settings: &[(&'static str, String)]) -> Self {

@@ -12,9 +12,10 @@ use tokio::time::Instant;
 
 use crate::accept::token;
 use crate::connection::{Connection, request};
+use crate::parts::Part;
 use crate::place::{CONNECTOR, Place, members, message};
 use crate::process::Process;
-use crate::table::{self, thousands};
+use crate::table::{Grown, Row, Rows, thousands};
 use crate::times::Times;
 
 const FEW: usize = 1000;
@@ -24,26 +25,32 @@ const A_DAY: usize = 1000;
 const MOST_A_DAY: usize = 100_000;
 const READS: usize = 500;
 const WARM_UP: usize = 50;
+/// What is told of a conversation, in this order.
+const FIGURES: [&str; 4] =
+    ["p50 of the newest page, ms", "p99 of the newest page, ms", "p50 of a deep page, ms", "p99 of a deep page, ms"];
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Prints how long a page takes as conversations grow to `many` messages.
-pub async fn measure(place: &Place, many: usize) {
+/// Measures how long a page takes as conversations grow to `many` messages.
+pub async fn measure(place: &Place, many: usize) -> Vec<Row<Grown>> {
     let api = Process::ours("api", &place.settings).ready().await;
     let token = token(&api).await;
+    eprintln!("read: {} messages", thousands(FEW as f64));
     let small = read(place, &api, &token, FEW, A_DAY).await;
+    let mut rows = Rows::of(Part::Read);
     for (messages, a_day, when) in [(many, A_DAY, "1k a day"), (MOST_A_DAY, MOST_A_DAY, "of one day")] {
+        let case = format!("{} and {} messages, {when}", thousands(FEW as f64), thousands(messages as f64));
+        eprintln!("read: {case}");
         let large = read(place, &api, &token, messages, a_day).await;
-        let between = format!("{} and {} messages, {when}", thousands(FEW as f64), thousands(messages as f64));
-        for (page, times) in ["newest", "deep"].into_iter().zip(small.iter().zip(&large)) {
-            let shown = |of: &[f64; 2]| format!("{:.1} {:.1}", of[0], of[1]);
-            table::note(&format!("{page} page, {between}: p50 and p99, ms"), [shown(times.0), shown(times.1)], "flat");
+        for (n, figure) in FIGURES.into_iter().enumerate() {
+            rows.note(&case, figure, [small[n], large[n]], 1, "flat");
         }
     }
+    rows.all()
 }
 
-/// Writes a conversation of so many messages up to yesterday; returns p50 and p99 in milliseconds of its
-/// newest page and of one behind nine tenths of it.
-async fn read(place: &Place, api: &Process, token: &str, messages: usize, a_day: usize) -> [[f64; 2]; 2] {
+/// Writes a conversation of so many messages up to yesterday; returns the [`FIGURES`] of its newest page and of
+/// one behind nine tenths of it.
+async fn read(place: &Place, api: &Process, token: &str, messages: usize, a_day: usize) -> [f64; 4] {
     let id: ConversationId = format!("of-{messages}-{a_day}").parse().unwrap();
     write(&place.store, &id, messages, a_day).await;
     let mut connection = Connection::open(api.address).await.unwrap();
@@ -57,9 +64,11 @@ async fn read(place: &Place, api: &Process, token: &str, messages: usize, a_day:
         let Some(next) = page["pagination"]["next_cursor"].as_str() else { break };
         cursor = format!("&cursor={next}");
     }
-    let newest = read_again(&mut connection, &request("GET", &format!("{path}?limit=50"), token, "")).await;
-    let deep = read_again(&mut connection, &request("GET", &format!("{path}?limit=50{cursor}"), token, "")).await;
-    [newest, deep]
+    let [newest_p50, newest_p99] =
+        read_again(&mut connection, &request("GET", &format!("{path}?limit=50"), token, "")).await;
+    let [deep_p50, deep_p99] =
+        read_again(&mut connection, &request("GET", &format!("{path}?limit=50{cursor}"), token, "")).await;
+    [newest_p50, newest_p99, deep_p50, deep_p99]
 }
 
 async fn read_again(connection: &mut Connection, request: &[u8]) -> [f64; 2] {

@@ -25,9 +25,4 @@ impl Times {
         let place = (self.0.len() * of_hundred).div_ceil(100).max(1) - 1;
         f64::from(self.0[place]) / 1000.0
     }
-
-    /// p50 and p99 in milliseconds.
-    pub fn shown(&mut self) -> String {
-        format!("{:.1} {:.1}", self.percentile(50), self.percentile(99))
-    }
 }

@@ -1,7 +1,7 @@
 //! What one connector replica does: deliveries a second at several answer times of the provider, beside a
 //! bare loop that makes the same HTTP calls at the same concurrency, and the memory of 10,000 recipients
-//! that wait for their next attempt. Needs KAFKA_BOOTSTRAP_SERVERS and STORE_CONTACT_POINTS; prints a
-//! table and asserts nothing.
+//! that wait for their next attempt. Needs KAFKA_BOOTSTRAP_SERVERS and STORE_CONTACT_POINTS; prints tables
+//! and asserts nothing.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
@@ -12,8 +12,10 @@ mod provider;
 use std::time::Duration;
 
 use chat4all_connector::RetryPolicy;
+use chat4all_measure::{Rounded, Tables, rounded};
 use place::Place;
 use provider::Provider;
+use serde::Serialize;
 use tokio::time::Instant;
 
 /// As the workload's: what memory is given back to the system is its doing.
@@ -33,6 +35,24 @@ const ASKED: usize = 12_000;
 const LONG: RetryPolicy =
     RetryPolicy { max_attempts: 100, initial_backoff_millis: 3_600_000, max_backoff_millis: 3_600_000 };
 
+/// What is carried when the provider answers after so long.
+#[derive(Serialize)]
+struct Carried {
+    answer_time_ms: u64,
+    bare_loop_per_s: Rounded,
+    connector_per_s: Rounded,
+    share_percent: Rounded,
+}
+
+/// What those who wait for their next attempt take.
+#[derive(Serialize)]
+struct Waiting {
+    recipients_waiting: usize,
+    mib: Rounded,
+    mib_before: Rounded,
+    kib_for_each: Rounded,
+}
+
 #[tokio::main]
 async fn main() {
     if std::env::args().nth(1).as_deref() == Some(provider::AS_PROVIDER) {
@@ -44,11 +64,13 @@ async fn main() {
         println!("built without optimisation: figures are for comparison with each other only\n");
     }
     println!(
-        "One connector replica, {} calls at once, Kafka, Cassandra and the provider on the same machine.\n",
+        "One connector replica, {} calls at once, Kafka, Cassandra and the provider on the same machine.",
         bare::AT_ONCE
     );
-    println!("answer time   bare loop   connector   of the bare loop");
+    let mut tables = Tables::of("bench-connectors");
+    let mut carried = Vec::new();
     for (answer_time, deliveries) in CASES {
+        eprintln!("the provider answers after {answer_time:?}");
         provider.answer_after(answer_time).await;
         let (mut bare, mut connector) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
@@ -56,17 +78,23 @@ async fn main() {
             connector.push(deliveries_per_second(&place, deliveries).await);
         }
         let (bare, connector) = (median(bare), median(connector));
-        let share = 100.0 * connector / bare;
-        println!("{:>8} ms {bare:>9.0}/s {connector:>9.0}/s {share:>16.0} %", answer_time.as_millis());
+        carried.push(Carried {
+            answer_time_ms: answer_time.as_millis() as u64,
+            bare_loop_per_s: rounded(bare, 0),
+            connector_per_s: rounded(connector, 0),
+            share_percent: rounded(100.0 * connector / bare, 0),
+        });
     }
+    tables.add(&carried).unwrap();
     let (idle, parked) = memory(&place, &provider).await;
-    let each = (parked.saturating_sub(idle)) as f64 / PARKED as f64 / 1024.0;
-    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    println!(
-        "\nmemory with {PARKED} recipients waiting: {:.0} MiB, {:.0} MiB before: {each:.1} KiB for each",
-        mib(parked),
-        mib(idle)
-    );
+    let kib = |bytes: u64| bytes as f64 / 1024.0;
+    let waiting = Waiting {
+        recipients_waiting: PARKED,
+        mib: rounded(kib(parked) / 1024.0, 0),
+        mib_before: rounded(kib(idle) / 1024.0, 0),
+        kib_for_each: rounded(kib(parked.saturating_sub(idle)) / PARKED as f64, 1),
+    };
+    tables.add(&[waiting]).unwrap();
     place.remove().await;
 }
 
