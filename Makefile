@@ -10,7 +10,7 @@ PACKAGES = --workspace
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down dev test lint unit integration independent charts e2e proof images cluster simulate-scaling bench bench-assignment bench-connectors measure-offsets generate
+.PHONY: help up down dev test lint unit integration independent charts e2e proof images cluster simulate-scaling bench bench-assignment bench-connectors bench-growth measure-offsets generate
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,7 +87,12 @@ bench-connectors: ## what one connector replica carries a second and holds in me
 	cargo build --locked --release $(PACKAGES) --example bench-connectors
 	@e2e/with-backends.sh "$(CARGO_TARGET_DIR)/release/examples/bench-connectors"
 
-measure-offsets: ## what looking at the offsets of 1, 10 and 100 clusters costs, on a Kafka under Docker
+bench-growth: ## what routers move, cost and pause for as partitions and replicas grow, on a Kafka and a Cassandra under Docker
+	@e2e/prepare.sh build
+	cargo build --locked --release $(PACKAGES) --bin chat4all --example bench-growth
+	@e2e/with-backends.sh "$(CARGO_TARGET_DIR)/release/examples/bench-growth"
+
+measure-offsets: ## what looking at the offsets of 1, 10 and 100 clusters costs the operator, on a Kafka under Docker
 	@e2e/prepare.sh build
 	cargo build --locked --release $(PACKAGES) --example measure-offsets
 	@e2e/with-backends.sh "$(CARGO_TARGET_DIR)/release/examples/measure-offsets"

@@ -44,7 +44,7 @@ impl Count {
 }
 
 /// Seconds of CPU that a process used, of its threads together.
-fn of_process(id: &str) -> f64 {
+pub fn of_process(id: &str) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
     // The second field is a name in parentheses, which may hold spaces; utime and stime are 14 and 15.
     let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
