@@ -8,9 +8,11 @@ mod suite;
 
 use std::panic::AssertUnwindSafe;
 
-use chat4all_store::Cassandra;
+use chat4all_message::{DeliveryRef, MessageId};
 use chat4all_store::cassandra::{CassandraConfig, ConnectError, MigrateError, Migrated, Replication, migrate};
+use chat4all_store::{Attempt, Cassandra, Ledger as _, LedgerEntry, Outcome};
 use futures::future::{BoxFuture, FutureExt as _, join_all};
+use jiff::{SignedDuration, Timestamp};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use uuid::Uuid;
@@ -141,6 +143,38 @@ async fn without_a_schema_the_error_names_the_remedy() {
             let error = Cassandra::connect(config).await.unwrap_err();
             assert!(matches!(error, ConnectError::NoSchema { .. }), "{error:?}");
             assert!(error.to_string().contains("chat4all migrate"), "{error}");
+        }
+        .boxed()
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Cassandra"]
+async fn an_entry_of_a_connector_whose_clock_was_ahead_is_written_over_by_the_next_one() {
+    with_keyspace(|config| {
+        async move {
+            migrate(config, &replication()).await.unwrap();
+            let store = Cassandra::connect(config).await.unwrap();
+            let delivery = DeliveryRef {
+                conversation_id: "c1".parse().unwrap(),
+                message_id: MessageId::now(),
+                delivery_id: Uuid::new_v4().into(),
+            };
+            let ahead = (Timestamp::now() + SignedDuration::from_secs(300)).as_microsecond();
+            let (keyspace, id) = (&config.keyspace, delivery.delivery_id.as_uuid());
+            let write = format!(
+                "INSERT INTO \"{keyspace}\".ledger (delivery_id, attempts, attempt, at)
+                VALUES ({id}, 1, 'attempting', '2026-11-28T10:05:00Z') USING TIMESTAMP {ahead}"
+            );
+            plain_session(config).await.query_unpaged(write, ()).await.unwrap();
+            let standing = store.entry(delivery.delivery_id).await.unwrap().unwrap();
+            assert!(matches!(standing.attempt, Attempt::Attempting { .. }));
+            let outcome = Outcome::Sent { provider_id: Some("wamid.1".into()) };
+            let attempt = Attempt::Ended { at: "2026-11-28T10:00:01Z".parse().unwrap(), outcome };
+            let next = LedgerEntry { attempt, ..standing };
+            store.record(&delivery, &next).await.unwrap();
+            assert_eq!(store.entry(delivery.delivery_id).await.unwrap(), Some(next));
         }
         .boxed()
     })

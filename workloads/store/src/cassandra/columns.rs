@@ -25,6 +25,11 @@ impl Bucket {
         Self((EPOCH_DAY + millis.div_euclid(MILLIS_PER_DAY)) as u32)
     }
 
+    /// `None` before the first one.
+    pub(super) fn day_before(self) -> Option<Self> {
+        self.0.checked_sub(1).map(Self)
+    }
+
     pub(super) fn date(self) -> CqlDate {
         CqlDate(self.0)
     }

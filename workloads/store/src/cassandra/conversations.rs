@@ -2,11 +2,9 @@
 //! newest; within a day it reads one range of messages and the same range of deliveries.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::ready;
 
 use async_trait::async_trait;
 use chat4all_message::{AcceptedMessage, Address, ConversationId, Delivery, DeliveryTimes, Effort, Inbound, MessageId};
-use futures::future::try_join_all;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use scylla::serialize::row::SerializeRow as Values;
 use scylla::statement::prepared::PreparedStatement;
@@ -15,51 +13,57 @@ use scylla::{DeserializeRow, SerializeRow};
 use uuid::Uuid;
 
 use super::columns::{Bucket, Position, Unexpected, address, count, from_json, json, key, maybe_instant, message_id};
+use super::days::Days;
+use super::inbox::note_inbound;
+use super::people::met;
+use super::together::Rows;
 use super::{CONCURRENCY, Cassandra};
 use crate::people::outside;
-use crate::{
-    Conversations, Cursor, Error, InboundPlace, Page, PageRequest, People as _, Result, StoredDelivery, StoredMessage,
-};
+use crate::{Conversations, Cursor, Error, InboundPlace, Page, PageRequest, Result, StoredDelivery, StoredMessage};
 
 #[async_trait]
 impl Conversations for Cassandra {
     async fn members(&self, conversation: &ConversationId) -> Result<BTreeSet<Address>> {
         let action = || format!("read the members of conversation {conversation}");
-        let rows: Vec<(String,)> = self.all(action, &self.statements.members, (conversation.as_str(),)).await?;
+        let rows: Vec<(String,)> = self.few(action, &self.statements.members, (conversation.as_str(),)).await?;
         rows.into_iter().map(|(member,)| member.parse().map_err(|error| Error::new(action(), error))).collect()
     }
 
     async fn add_members(&self, conversation: &ConversationId, members: &[Address]) -> Result<()> {
         let action = || format!("add members to conversation {conversation}");
-        let rows = members.iter().map(|member| (conversation.as_str(), member.to_string())).collect();
-        self.write_all(action, &self.statements.add_member, rows).await
+        let mut rows = Rows::default();
+        for member in members {
+            rows.add(&self.statements.add_member, (conversation.as_str(), member.to_string()));
+        }
+        self.write_together(action, rows).await
     }
 
     async fn put_message(&self, message: &AcceptedMessage, deliveries: &[Delivery]) -> Result<()> {
         let action = || format!("write message {}", message.message_id);
         let (conversation, bucket, created_at, id) = key(&message.conversation_id, message.message_id);
-        let row = async { self.execute(action, &self.statements.put_message, NewMessage::of(message)).await.map(drop) };
-        let delivery = |delivery: &Delivery| {
-            let (recipient, connector) = (delivery.recipient.to_string(), delivery.connector.clone());
-            (conversation, bucket, created_at, id, delivery.reference.delivery_id.as_uuid(), recipient, connector)
-        };
-        let carried = self.write_all(action, &self.statements.put_delivery, deliveries.iter().map(delivery).collect());
-        let listed = async {
-            if !self.written_buckets.holds(&message.conversation_id, bucket.0) {
-                self.execute(action, &self.statements.put_bucket, (conversation, bucket)).await?;
-                self.written_buckets.add(&message.conversation_id, bucket.0);
-            }
-            Ok(())
-        };
-        let met = outside(message, deliveries)
-            .map(|address| self.met(address, &message.conversation_id, message.accepted_at()));
-        let placed = async {
-            match InboundPlace::of(message) {
-                Some(place) => self.note_inbound(message.message_id, &place).await,
-                None => Ok(()),
-            }
-        };
-        futures::try_join!(row, carried, listed, placed, try_join_all(met))?;
+        let mut rows = Rows::default();
+        let row = NewMessage::of(message);
+        rows.add_with(row.texts(), &self.statements.put_message, row);
+        for delivery in deliveries {
+            let (recipient, connector) = (delivery.recipient.to_string(), delivery.connector.as_str());
+            let delivery = delivery.reference.delivery_id.as_uuid();
+            let values = (conversation, bucket, created_at, id, delivery, recipient, connector);
+            rows.add(&self.statements.put_delivery, values);
+        }
+        for address in outside(message, deliveries) {
+            rows.add(&self.statements.met, met(address, &message.conversation_id, message.accepted_at()));
+        }
+        if let Some(place) = InboundPlace::of(message) {
+            rows.add(&self.statements.note_inbound, note_inbound(message.message_id, place));
+        }
+        let listed = self.written_buckets.holds(&message.conversation_id, bucket.0);
+        if !listed {
+            rows.add(&self.statements.put_bucket, (conversation, bucket));
+        }
+        self.write_together(action, rows).await?;
+        if !listed {
+            self.written_buckets.add(&message.conversation_id, bucket.0);
+        }
         Ok(())
     }
 
@@ -102,16 +106,6 @@ impl Conversations for Cassandra {
 }
 
 impl Cassandra {
-    async fn write_all<V: Values + Send>(
-        &self,
-        action: impl Fn() -> String + Copy + Send + Sync,
-        statement: &PreparedStatement,
-        rows: Vec<V>,
-    ) -> Result<()> {
-        let writes = stream::iter(rows).map(|values| self.execute(action, statement, values));
-        writes.buffer_unordered(CONCURRENCY).try_for_each(|_| ready(Ok(()))).await
-    }
-
     /// All rows, page by page of the driver.
     pub(super) async fn all<R>(
         &self,
@@ -128,21 +122,6 @@ impl Cassandra {
         rows.try_collect().await.map_err(|e| failed(e.into()))
     }
 
-    /// The days of a conversation that hold messages before this position, newest first, each with
-    /// the position before which its messages are wanted.
-    async fn slices(&self, conversation: &ConversationId, before: Option<Position>) -> Result<Vec<(Bucket, Position)>> {
-        let action = || format!("read the days of conversation {conversation}");
-        let newest = before.map_or(Bucket::LAST, Position::bucket);
-        let values = (conversation.as_str(), newest.date());
-        let days: Vec<(CqlDate,)> = self.all(action, &self.statements.buckets, values).await?;
-        let slice = |(day,): (CqlDate,)| {
-            let bucket = Bucket(day.0);
-            let end = before.filter(|position| position.bucket() == bucket).unwrap_or_else(|| bucket.end());
-            (bucket, end)
-        };
-        Ok(days.into_iter().map(slice).collect())
-    }
-
     /// The position of the `count`th message before this one; `None` when there are fewer.
     async fn skip(
         &self,
@@ -152,7 +131,8 @@ impl Cassandra {
     ) -> Result<Option<Position>> {
         let action = || format!("skip messages of conversation {conversation}");
         let mut left = count;
-        for (bucket, end) in self.slices(conversation, before).await? {
+        let mut days = Days::before(self, conversation, before);
+        while let Some((bucket, end)) = days.next().await? {
             let values = (
                 conversation.as_str(),
                 bucket.date(),
@@ -178,10 +158,11 @@ impl Cassandra {
     ) -> Result<Vec<AcceptedMessage>> {
         let action = || format!("read messages of conversation {conversation}");
         let mut messages = Vec::new();
-        for (bucket, end) in self.slices(conversation, before).await? {
+        let mut days = Days::before(self, conversation, before);
+        while let Some((bucket, end)) = days.next().await? {
             let wanted = i32::try_from(most - messages.len()).unwrap_or(i32::MAX);
             let values = (conversation.as_str(), bucket.date(), end.created_at, end.message_id, wanted);
-            let rows: Vec<MessageRow> = self.all(action, &self.statements.messages, values).await?;
+            let rows: Vec<MessageRow> = self.few(action, &self.statements.messages, values).await?;
             for row in rows {
                 messages.push(row.message(conversation).map_err(|source| Error::new(action(), source))?);
             }
@@ -276,6 +257,15 @@ impl<'m> NewMessage<'m> {
             sender_name: MaybeUnset::from_option(inbound.and_then(|inbound| inbound.name.as_deref())),
             files: MaybeUnset::from_option(from_json(files)),
         }
+    }
+}
+
+impl NewMessage<'_> {
+    /// The bytes of what may be long.
+    fn texts(&self) -> usize {
+        let maybe = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let files = if let MaybeUnset::Set(files) = &self.files { files.len() } else { 0 };
+        self.content.len() + maybe(&self.media) + maybe(&self.template) + files
     }
 }
 

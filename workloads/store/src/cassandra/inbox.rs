@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use chat4all_message::MessageId;
 use scylla::DeserializeRow;
+use scylla::serialize::row::SerializeRow;
 
 use super::Cassandra;
 use super::columns::{Unexpected, conversation_id};
@@ -17,13 +18,10 @@ impl Inbox for Cassandra {
     }
 }
 
-impl Cassandra {
-    pub(super) async fn note_inbound(&self, id: MessageId, place: &InboundPlace) -> Result<()> {
-        let action = || format!("write the place of message {id}");
-        let (sender, conversation) = (place.sender.to_string(), place.conversation_id.as_str());
-        let values = (id.as_uuid(), conversation, sender, &place.connector, &place.provider_id);
-        self.execute(action, &self.statements.note_inbound, values).await.map(drop)
-    }
+/// The place of a message as it is written.
+pub(super) fn note_inbound(id: MessageId, place: InboundPlace) -> impl SerializeRow + Send + Sync {
+    let (sender, conversation) = (place.sender.to_string(), place.conversation_id.to_string());
+    (id.as_uuid(), conversation, sender, place.connector, place.provider_id)
 }
 
 #[derive(DeserializeRow)]

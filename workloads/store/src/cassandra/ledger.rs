@@ -1,9 +1,8 @@
 //! The delivery ledger as rows. `attempt` says which of the other columns count, so a change of
 //! state leaves the columns of the state before as they are instead of writing tombstones.
 //!
-//! Rows are plain writes, ordered by the writer's clock. A partition has one owner at a time; the
-//! next one begins after the last one drained or its session ran out (6 s at least), so its clock
-//! would have to be seconds behind for its write to lose.
+//! Rows are plain writes. A partition has one owner at a time, who reads an entry before the first write
+//! to it, and what is written after that stands above what was read, whatever the owners' clocks say.
 
 use async_trait::async_trait;
 use chat4all_message::{DeliveryId, DeliveryRef, Effort};
@@ -28,6 +27,9 @@ impl Ledger for Cassandra {
     async fn entry(&self, delivery: DeliveryId) -> Result<Option<LedgerEntry>> {
         let action = || format!("read the ledger of delivery {delivery}");
         let row: Option<Row> = self.first_row(action, &self.statements.ledger_entry, (delivery.as_uuid(),)).await?;
+        if let Some(written) = row.as_ref().and_then(|row| row.written) {
+            self.clock.saw(written);
+        }
         row.and_then(|row| row.entry().transpose()).transpose().map_err(|error| Error::new(action(), error))
     }
 
@@ -73,6 +75,7 @@ impl Ledger for Cassandra {
             reason,
             conversation,
             message,
+            self.clock.next(Timestamp::now()),
         );
         self.execute(action, &self.statements.ledger_record, values).await.map(drop)
     }
@@ -111,6 +114,8 @@ struct Row {
     reason: Option<String>,
     taken_at: Option<CqlTimestamp>,
     taken_as: Option<String>,
+    /// In microseconds since the Unix epoch.
+    written: Option<i64>,
 }
 
 impl Row {

@@ -2,9 +2,11 @@
 //! `LOCAL_QUORUM`; nobody takes a lock but who claims an idempotency key. Retrying beyond the
 //! driver's own attempts is the caller's business.
 
+mod clock;
 mod columns;
 mod connect;
 mod conversations;
+mod days;
 mod dead_letters;
 mod idempotency;
 mod inbox;
@@ -16,6 +18,7 @@ mod schema;
 mod settings;
 mod statements;
 mod statuses;
+mod together;
 mod unread;
 mod waiting;
 
@@ -30,6 +33,7 @@ pub use connect::ConnectError;
 pub use migrate::{MigrateError, Migrated, migrate};
 pub use settings::{CassandraConfig, Keyspace, NotAKeyspace, NotAReplication, Replication};
 
+use clock::Clock;
 use recent::Recent;
 use statements::Statements;
 
@@ -48,6 +52,8 @@ pub struct Cassandra {
     session: Session,
     statements: Statements,
     written_buckets: Recent,
+    /// Of the ledger.
+    clock: Clock,
 }
 
 impl Cassandra {
@@ -58,7 +64,8 @@ impl Cassandra {
         let statements = Statements::prepare(&session)
             .await
             .map_err(|source| ConnectError::Prepare { keyspace: config.keyspace.to_string(), source })?;
-        Ok(Self { session, statements, written_buckets: Recent::holding(REMEMBERED_BUCKETS) })
+        let written_buckets = Recent::holding(REMEMBERED_BUCKETS);
+        Ok(Self { session, statements, written_buckets, clock: Clock::default() })
     }
 
     async fn execute(
@@ -78,6 +85,21 @@ impl Cassandra {
     ) -> Result<QueryRowsResult> {
         let result = self.execute(&action, statement, values).await?;
         result.into_rows_result().map_err(|source| Error::new(action(), source))
+    }
+
+    /// The rows of an answer that is not so long that it would have to come in parts.
+    async fn few<R>(
+        &self,
+        action: impl Fn() -> String,
+        statement: &PreparedStatement,
+        values: impl SerializeRow,
+    ) -> Result<Vec<R>>
+    where
+        R: for<'f> DeserializeRow<'f, 'f>,
+    {
+        let rows = self.rows(&action, statement, values).await?;
+        let rows = rows.rows::<R>().map_err(|source| Error::new(action(), source))?;
+        rows.collect::<std::result::Result<_, _>>().map_err(|source| Error::new(action(), source))
     }
 
     async fn first_row<R>(

@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use chat4all_message::{Address, ConversationId};
 use jiff::Timestamp;
+use scylla::serialize::row::SerializeRow;
 use scylla::value::{CqlValue, Row};
 
 use super::Cassandra;
@@ -33,8 +34,8 @@ impl People for Cassandra {
     }
 
     async fn met(&self, address: &Address, conversation: &ConversationId, at: Timestamp) -> Result<()> {
-        let values = (written(at), conversation.as_str(), address.canonical().to_string());
-        self.execute(|| format!("write where {address} was met"), &self.statements.met, values).await.map(drop)
+        let action = || format!("write where {address} was met");
+        self.execute(action, &self.statements.met, met(address, conversation, at)).await.map(drop)
     }
 
     async fn wrote_from(&self, address: &Address, at: Timestamp) -> Result<()> {
@@ -58,6 +59,15 @@ impl People for Cassandra {
         };
         standing(column).map_err(|error| Error::new(action(), error))
     }
+}
+
+/// That somebody was met in a conversation, as it is written.
+pub(super) fn met(
+    address: &Address,
+    conversation: &ConversationId,
+    at: Timestamp,
+) -> impl SerializeRow + Send + Sync + use<> {
+    (written(at), conversation.to_string(), address.canonical().to_string())
 }
 
 impl Cassandra {

@@ -58,7 +58,7 @@ statements! {
         VALUES (?, ?, ?, ?, ?)";
     inbound: "SELECT conversation_id, sender, connector, provider_id FROM inbound_places WHERE message_id = ?";
 
-    buckets: "SELECT bucket FROM conversation_buckets WHERE conversation_id = ? AND bucket <= ?";
+    buckets: "SELECT bucket FROM conversation_buckets WHERE conversation_id = ? AND bucket <= ? LIMIT ?";
     messages: "SELECT message_id, sender, recipient, content, file_id, media, template, reply_to,
         connector, provider_id, sender_name, files FROM messages
         WHERE conversation_id = ? AND bucket = ? AND (created_at, message_id) < (?, ?) LIMIT ?";
@@ -93,10 +93,10 @@ statements! {
     release: "DELETE FROM held_statuses WHERE connector = ? AND provider_id = ?";
 
     ledger_entry: "SELECT attempts, unknown_outcomes, replays, attempt, at, provider_id, not_before, code, reason,
-        taken_at, taken_as FROM ledger WHERE delivery_id = ?";
+        taken_at, taken_as, writetime(attempt) AS written FROM ledger WHERE delivery_id = ?";
     ledger_record: "INSERT INTO ledger
         (delivery_id, attempts, unknown_outcomes, replays, attempt, at, provider_id, not_before, code, reason,
-        conversation_id, message_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        conversation_id, message_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
     ledger_delivery: "SELECT conversation_id, message_id FROM ledger WHERE delivery_id = ?";
     /// The instant of the event decides, as with statuses.
     ledger_taken: "UPDATE ledger USING TIMESTAMP ? SET taken_at = ?, taken_as = ? WHERE delivery_id = ?";

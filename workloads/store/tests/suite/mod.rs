@@ -30,10 +30,12 @@ macro_rules! for_each_behaviour {
             what_came_in_is_shown_with_where_it_came_from
             pages_by_cursor_have_no_gaps_and_no_repeats_across_days
             pages_by_offset_have_no_gaps_and_no_repeats_across_days
+            a_conversation_of_many_days_is_read_to_its_first_message
             a_page_shows_no_message_of_another_conversation
             an_unknown_conversation_has_no_members_and_no_messages
             members_are_added_once_and_stay
             a_message_to_many_has_one_delivery_for_each
+            a_message_longer_than_a_batch_may_be_and_its_many_deliveries_are_all_written
             the_deliveries_of_one_message_are_found_by_its_id
             a_message_repeated_after_its_statuses_changes_nothing
             a_status_before_the_message_waits_in_its_row
@@ -233,6 +235,36 @@ pub async fn pages_by_offset_have_no_gaps_and_no_repeats_across_days(store: &dyn
     }
     let request = PageRequest { before: Some(Cursor { message_id: all[2] }), offset: 4, limit: 2 };
     assert_eq!(ids(&store.page(&conversation, &request).await.unwrap().messages), all[7..9]);
+}
+
+pub async fn a_conversation_of_many_days_is_read_to_its_first_message(store: &dyn Store) {
+    let conversation = conversation();
+    let mut all = Vec::new();
+    for day in 0..24 {
+        let message = message(&conversation, at("2026-11-28T10:00:00Z") - SignedDuration::from_hours(24 * 3 * day));
+        put(store, &message).await;
+        all.push(message.message_id);
+    }
+    for (offset, limit) in [(0, 24), (0, 25), (7, 2), (8, 8), (16, 8), (23, 1), (24, 1)] {
+        let page = store.page(&conversation, &PageRequest { before: None, offset, limit }).await.unwrap();
+        let expected: Vec<MessageId> = all.iter().skip(offset as usize).take(limit as usize).copied().collect();
+        assert_eq!(ids(&page.messages), expected, "{limit} after {offset}");
+    }
+    let before = Some(Cursor { message_id: all[9] });
+    let page = store.page(&conversation, &PageRequest { before, offset: 0, limit: 24 }).await.unwrap();
+    assert_eq!((ids(&page.messages), page.next), (all[10..].to_vec(), None));
+}
+
+pub async fn a_message_longer_than_a_batch_may_be_and_its_many_deliveries_are_all_written(store: &dyn Store) {
+    let message =
+        AcceptedMessage { content: "x".repeat(10_240), ..message(&conversation(), at("2026-11-25T10:00:00Z")) };
+    let recipient = |n: usize| format!("whatsapp:+55629{n:08}").parse().unwrap();
+    let deliveries: Vec<Delivery> = (0..45).map(|n| Delivery::of(&message, recipient(n), "whatsapp")).collect();
+    store.put_message(&message, &deliveries).await.unwrap();
+    let page = store.page(&message.conversation_id, &first(1)).await.unwrap();
+    assert_eq!((&page.messages[0].message, page.messages[0].deliveries.len()), (&message, 45));
+    let person = store.person(&recipient(44)).await.unwrap();
+    assert_eq!(person.conversation.as_ref(), Some(&message.conversation_id));
 }
 
 pub async fn a_page_shows_no_message_of_another_conversation(store: &dyn Store) {
