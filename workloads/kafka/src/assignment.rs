@@ -62,6 +62,12 @@ impl Owned {
         self.watermark.is_clear() && !self.ending.is_cancelled()
     }
 
+    /// Changes whether it pauses, when that has to change; gives what it is then.
+    fn repause(&mut self, share: &Limits, gate_open: bool) -> Option<bool> {
+        let pause = !gate_open || share.pause(self.held, self.paused) || self.watermark.is_full(self.paused);
+        (std::mem::replace(&mut self.paused, pause) != pause).then_some(pause)
+    }
+
     /// Takes a record in; `weight` in bytes.
     pub(crate) fn hold(&mut self, weight: usize) {
         self.held.records += 1;
@@ -136,15 +142,14 @@ impl Assignment {
     /// The partitions whose pausing has to change, with what it has to be.
     pub(crate) fn repause(&mut self, limits: &Limits, gate_open: bool) -> Vec<(PartitionId, bool)> {
         let share = limits.share(self.owned.len());
-        let mut changes = Vec::new();
-        for (id, owned) in &mut self.owned {
-            let pause = !gate_open || share.pause(owned.held, owned.paused) || owned.watermark.is_full(owned.paused);
-            if pause != owned.paused {
-                owned.paused = pause;
-                changes.push((id.clone(), pause));
-            }
-        }
-        changes
+        let change = |(id, owned): (&PartitionId, &mut Owned)| Some((id.clone(), owned.repause(&share, gate_open)?));
+        self.owned.iter_mut().filter_map(change).collect()
+    }
+
+    /// The same for one partition, after a record came or went: nothing else can have changed.
+    pub(crate) fn repause_one(&mut self, id: &PartitionId, limits: &Limits, gate_open: bool) -> Option<bool> {
+        let share = limits.share(self.owned.len());
+        self.owned.get_mut(id)?.repause(&share, gate_open)
     }
 }
 

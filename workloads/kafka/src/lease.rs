@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Clone)]
 pub struct Lease {
     ending: CancellationToken,
+    epoch: u64,
 }
 
 /// Proof that a lease is ending: a handler returns it to leave its record to the next owner.
@@ -15,7 +16,19 @@ pub struct Ended(());
 impl Lease {
     /// A lease that lasts until the token is cancelled.
     pub fn until(ending: CancellationToken) -> Self {
-        Self { ending }
+        Self { ending, epoch: 0 }
+    }
+
+    /// The same, in this epoch.
+    pub fn in_epoch(self, epoch: u64) -> Self {
+        Self { epoch, ..self }
+    }
+
+    /// Of one consumer, leases with the same epoch come from one partition and one assignment of it, without
+    /// another owner in between: what a handler learnt then is still as it was left. Never the same again
+    /// after the partition was given back.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// Waits for `wait`, unless the partition is to be given back first. For waiting (a retry, a

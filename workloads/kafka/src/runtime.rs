@@ -302,7 +302,7 @@ impl<H: Handler> Consumer<H> {
         if let Some(taken) = self.lanes.enter(lane, Taken { ticket, record }) {
             self.start(&id, lane, taken);
         }
-        self.repause();
+        self.repause_one(&id);
     }
 
     /// Gives a record to the handler.
@@ -310,7 +310,7 @@ impl<H: Handler> Consumer<H> {
         let Some(owned) = self.assignment.in_epoch(id, lane.0) else { return };
         owned.running += 1;
         owned.begun = owned.begun.max(Some(ticket));
-        let lease = Lease::until(owned.ending.clone());
+        let lease = Lease::until(owned.ending.clone()).in_epoch(owned.epoch);
         let fence = owned.fence.clone();
         let handler = self.handler.clone();
         let (id, offset, weight) = (id.clone(), record.offset, record.weight());
@@ -352,7 +352,7 @@ impl<H: Handler> Consumer<H> {
         if let Some(next) = self.lanes.advance(lane) {
             self.start(&id, lane, next);
         }
-        self.repause();
+        self.repause_one(&id);
         Ok(())
     }
 
@@ -487,9 +487,19 @@ impl<H: Handler> Consumer<H> {
     /// Pauses and resumes partitions by what they hold and by the gate.
     fn repause(&mut self) {
         let changes = self.assignment.repause(&self.settings.limits, self.gate.is_open());
-        if changes.is_empty() {
-            return;
+        self.tell(&changes);
+    }
+
+    /// The same for one partition, whose records changed.
+    fn repause_one(&mut self, id: &PartitionId) {
+        let change = self.assignment.repause_one(id, &self.settings.limits, self.gate.is_open());
+        if let Some(pause) = change {
+            self.tell(&[(id.clone(), pause)]);
         }
+    }
+
+    /// Tells the client which partitions to pause and which to go on with.
+    fn tell(&mut self, changes: &[(PartitionId, bool)]) {
         for pause in [true, false] {
             let changed = list(changes.iter().filter(|(_, p)| *p == pause).map(|(id, _)| id));
             if changed.count() == 0 {

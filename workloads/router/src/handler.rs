@@ -7,12 +7,15 @@ use chat4all_kafka::{DeadLetter, Ended, Handler, Lease, Producer, Record};
 use chat4all_message::{Connector, Topics};
 use chat4all_store::Store;
 
+use crate::members::Members;
+
 /// Handles the records of `messages` and `status-updates`.
 pub(crate) struct Handlers {
     pub(crate) topics: Topics,
     pub(crate) connectors: Vec<Connector>,
     pub(crate) producer: Producer,
     pub(crate) desk: Desk,
+    pub(crate) members: Members,
     pub(crate) store: Arc<dyn Store>,
 }
 

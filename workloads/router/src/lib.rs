@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod handler;
+mod members;
 mod messages;
 mod plan;
 mod statuses;
@@ -21,6 +22,7 @@ use chat4all_store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::handler::Handlers;
+use crate::members::Members;
 
 /// What a router must know.
 #[derive(Debug, Clone)]
@@ -53,8 +55,9 @@ impl Router {
     ) -> Result<Self, Error> {
         let topics = config.topics.clone();
         let desk = Desk::new(topics.clone(), producer.clone(), store.clone());
+        let members = Members::of(store.clone());
         let handlers =
-            Arc::new(Handlers { topics: config.topics, connectors: config.connectors, producer, desk, store });
+            Arc::new(Handlers { topics: config.topics, connectors: config.connectors, producer, desk, members, store });
         let consumer = |group: String, topic: String| {
             let settings = Settings { group, topics: vec![topic], limits: LIMITS, drain: config.drain };
             Consumer::new(kafka, settings, handlers.clone(), Gate::always_open(), metrics.clone())

@@ -8,19 +8,26 @@ use chat4all_message::{AcceptedMessage, Address, Delivery, DeliveryEvent};
 use jiff::Timestamp;
 
 use crate::handler::Handlers;
+use crate::members::Found;
 use crate::plan::{Deliveries, Plan, plan, plan_inbound};
 
 impl Handlers {
     /// Handles a record of `messages`.
     pub(crate) async fn message(&self, record: &Record, message: &AcceptedMessage, lease: &Lease) -> Result<(), Ended> {
         let conversation = &message.conversation_id;
-        let members = lease.persist("read members", || self.store.members(conversation)).await?;
+        let mut found = self.members.look_up(conversation, lease).await?;
         if message.inbound.is_some() {
-            let known = self.is_among(&message.sender, &members, lease).await?;
-            return self.deliver(message, &plan_inbound(message, &members, known), lease).await;
+            let known = self.is_among(&message.sender, &found.members, lease).await?;
+            return self.deliver(message, &plan_inbound(message, &found.members, known), &found, lease).await;
         }
-        match plan(message, &members, &self.connectors) {
-            Plan::Deliver(deliveries) => self.deliver(message, &deliveries, lease).await,
+        let mut planned = plan(message, &found.members, &self.connectors);
+        if matches!(planned, Plan::GiveUp { .. }) && !found.fresh {
+            // Not on what is remembered alone.
+            found = self.members.read(conversation, lease).await?;
+            planned = plan(message, &found.members, &self.connectors);
+        }
+        match planned {
+            Plan::Deliver(deliveries) => self.deliver(message, &deliveries, &found, lease).await,
             Plan::GiveUp { code, reason } => self.give_up(record, code, &reason, lease).await,
         }
     }
@@ -41,13 +48,16 @@ impl Handlers {
         Ok(false)
     }
 
-    async fn deliver(&self, message: &AcceptedMessage, planned: &Deliveries, lease: &Lease) -> Result<(), Ended> {
-        let conversation = &message.conversation_id;
+    async fn deliver(
+        &self,
+        message: &AcceptedMessage,
+        planned: &Deliveries,
+        found: &Found,
+        lease: &Lease,
+    ) -> Result<(), Ended> {
         let deliveries: Vec<Delivery> = planned.all().cloned().collect();
         lease.persist("store a message", || self.store.put_message(message, &deliveries)).await?;
-        if !planned.new_members.is_empty() {
-            lease.persist("add members", || self.store.add_members(conversation, &planned.new_members)).await?;
-        }
+        self.members.add(&message.conversation_id, found, &planned.new_members, lease).await?;
         for delivery in &planned.local {
             self.note(delivery, &DeliveryEvent::Delivered, lease).await?;
         }
