@@ -56,30 +56,27 @@ pub struct Error {
 /// SIGKILL to the process of the pod's first container.
 pub async fn kill(pod: &Pod) -> Result<(), Error> {
     let (node, id) = place(pod);
-    let killed = docker(&["exec", node, "sh", "-c", KILL, "sh", id]).await;
-    let doing = format!("kill the process of pod {}", pod.name_any());
-    killed.map(drop).map_err(|said| Error { doing, node: node.to_owned(), said })
+    run(node, format!("kill the process of pod {}", pod.name_any()), KILL, &[id]).await.map(drop)
 }
 
 /// Cuts a pod off from a port of others for this time; returns when it is over.
 pub async fn cut_off(pod: &Pod, port: u16, time: Duration) -> Result<(), Error> {
     let (node, id) = place(pod);
     let (port, seconds) = (port.to_string(), time.as_secs().to_string());
-    let done = docker(&["exec", node, "bash", "-c", CUT, "bash", id, &port, &seconds]).await;
     let doing = format!("cut pod {} off from port {port}", pod.name_any());
-    done.map(drop).map_err(|said| Error { doing, node: node.to_owned(), said })
+    run(node, doing, CUT, &[id, &port, &seconds]).await.map(drop)
 }
 
 /// Gives an image another tag on a node.
 pub async fn tag(node: &str, image: &str, tagged: &str) -> Result<(), Error> {
-    let done = docker(&["exec", node, "sh", "-c", TAG, "sh", image, tagged]).await;
-    done.map(drop).map_err(|said| Error { doing: format!("tag {image}"), node: node.to_owned(), said })
+    run(node, format!("tag {image}"), TAG, &[image, tagged]).await.map(drop)
 }
 
-/// Stops a node as one does with a container, and starts it again.
+/// Stops a node as one does with a container, and starts it again. It has a second to end: systemd starts itself anew
+/// on the signal that Docker sends where the image names none, and would go on as it was until it is killed.
 pub async fn restart(node: &str) -> Result<(), Error> {
     let fail = |said| Error { doing: "restart the container".into(), node: node.to_owned(), said };
-    docker(&["stop", node]).await.map_err(fail)?;
+    docker(&["stop", "-t", "1", node]).await.map_err(fail)?;
     docker(&["start", node]).await.map(drop).map_err(fail)
 }
 
@@ -98,6 +95,13 @@ pub async fn take_api_server_away(time: Duration) -> Result<(), Error> {
     let command = ["exec", "--detach", CONTROL_PLANE, "sh", "-c", API_SERVER_AWAY, "sh", &seconds];
     let fail = |said| Error { doing: "take the API server away".into(), node: CONTROL_PLANE.into(), said };
     docker(&command).await.map(drop).map_err(fail)
+}
+
+/// Runs a script of bash as root on a node, with these arguments from `$1` on. Gives what it printed; `doing` says in
+/// an error what it was to do.
+pub(crate) async fn run(node: &str, doing: String, script: &str, arguments: &[&str]) -> Result<String, Error> {
+    let command = [["exec", node, "bash", "-c", script, "bash"].as_slice(), arguments].concat();
+    docker(&command).await.map_err(|said| Error { doing, node: node.to_owned(), said })
 }
 
 /// What the command printed; what it complained of, if it failed.

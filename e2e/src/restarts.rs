@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use ::kube::ResourceExt as _;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
 /// How often the containers of each pod were started again, by the pod's name.
 pub type Restarts = BTreeMap<String, i32>;
@@ -34,7 +34,8 @@ pub fn restarted(before: &Restarts, pods: &[Pod]) -> Vec<String> {
         .collect()
 }
 
-fn statuses(pod: &Pod) -> impl Iterator<Item = &k8s_openapi::api::core::v1::ContainerStatus> {
+/// What a pod tells of its containers.
+pub(crate) fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten())
 }
 

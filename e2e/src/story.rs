@@ -165,11 +165,6 @@ impl<'a> Story<'a> {
         at
     }
 
-    /// Whose partitions are watched.
-    pub(crate) fn watched(&self) -> Watched {
-        self.watched
-    }
-
     /// Scales the routers through the resource, and waits until the group has settled. Notes the
     /// partitions that another router has afterwards as those that may have stood still.
     pub async fn scale_routers(&mut self, to: u32) -> Outcome {

@@ -26,6 +26,7 @@ async fn run() -> Outcome<bool> {
     let settings = Settings::read(|name| std::env::var(name).ok())?;
     let (rounds, rate, only) = (settings.rounds, settings.rate, settings.faults.clone());
     let context = Context::new(settings).await?;
+    proof::clear(&context).await?;
     context.sample.install().await?;
     let run = Run::of(&repository(), report::folder().join("proof"), rounds, rate).await?;
     let chosen = |deed: &Deed| only.is_empty() || only.iter().any(|part| deed.to_string().contains(part.as_str()));

@@ -1,6 +1,9 @@
 //! What only pods can do: run a command, answer HTTP through the API server's proxy.
 
 use ::kube::api::AttachParams;
+use ::kube::client::Body;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
 use k8s_openapi::api::core::v1::Pod;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
@@ -40,10 +43,23 @@ impl One<Pod> {
 
     /// What the pod answers to GET of this path on its port 8080, where every workload has its probes.
     pub async fn http(&self, path: &str) -> Result<String, Error> {
-        let url = format!("{}/{}:8080/proxy{path}", self.namespace().api::<Pod>().resource_url(), self.name());
-        let request = http::Request::get(url).body(Vec::new());
+        let request = http::Request::get(self.url(path)).body(Vec::new());
         let request = request.map_err(::kube::Error::HttpError).map_err(self.failed("ask"))?;
         self.namespace().client.request_text(request).await.map_err(self.failed("ask"))
+    }
+
+    /// What time it is by the pod's own clock, to the second: the header Date of its answer. `None` where the answer
+    /// has none.
+    pub async fn clock(&self) -> Result<Option<Timestamp>, Error> {
+        let request = http::Request::get(self.url("/livez")).body(Body::empty());
+        let request = request.map_err(::kube::Error::HttpError).map_err(self.failed("ask"))?;
+        let answer = self.namespace().client.send(request).await.map_err(self.failed("ask"))?;
+        let date = answer.headers().get(http::header::DATE);
+        Ok(date.and_then(|date| DateTimeParser::new().parse_timestamp(date.as_bytes()).ok()))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/{}:8080/proxy{path}", self.namespace().api::<Pod>().resource_url(), self.name())
     }
 }
 

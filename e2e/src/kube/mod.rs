@@ -10,6 +10,7 @@ mod object;
 mod owned;
 mod scale;
 mod table;
+mod volumes;
 
 use std::path::Path;
 
@@ -24,6 +25,7 @@ pub use exec::Output;
 pub use object::{All, Grace, Kind, One};
 pub use owned::{Object, Survey, owned};
 pub use table::Table;
+pub use volumes::Folder;
 
 /// A cluster.
 #[derive(Clone)]

@@ -91,6 +91,17 @@ impl<K: Kind> One<K> {
         self.namespace.api().patch(&self.name, &PatchParams::default(), &patch).await.map_err(self.failed("patch"))
     }
 
+    /// Lets this field manager want these fields and no others, by server-side apply; makes the object where it is
+    /// not there. Fields of other managers stay, and wanting one that differs from theirs is refused.
+    pub async fn apply(&self, fields: &Value, manager: &str) -> Result<K, Error> {
+        let mut object = fields.clone();
+        object["apiVersion"] = K::api_version(&()).into();
+        object["kind"] = K::kind(&()).into();
+        object["metadata"]["name"] = self.name.as_str().into();
+        let params = PatchParams::apply(manager);
+        self.namespace.api().patch(&self.name, &params, &Patch::Apply(&object)).await.map_err(self.failed("apply"))
+    }
+
     /// Changes it as `kubectl edit` does: reads it, and writes it back whole. Returns what was stored.
     pub async fn edit(&self, change: impl Fn(&mut Value)) -> Result<Value, Error> {
         let url = format!("{}/{}", self.api().resource_url(), self.name);

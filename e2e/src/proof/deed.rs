@@ -58,14 +58,21 @@ pub enum Deed {
     Upgrade,
     /// The routers go from one to as many as there are partitions, and back.
     Scale,
+    /// The connector gets a clock that is so many seconds ahead, or behind below zero, and then the true one.
+    Clock(i64),
+    /// Kafka's disk has no room left, until Kafka has ended.
+    Disk,
 }
 
 const SHORT: Duration = Duration::from_secs(10);
 const LONG: Duration = Duration::from_secs(60);
 
+/// Five minutes: what Kerberos and signed requests allow clocks to differ by, so what goes unnoticed in the field.
+const SHIFT: i64 = 300;
+
 /// All of them.
 pub fn all() -> Vec<Deed> {
-    use Deed::{Cut, Engine as E, Node, Pod, Provider, Scale, Upgrade};
+    use Deed::{Clock, Cut, Disk, Engine as E, Node, Pod, Provider, Scale, Upgrade};
     let mut deeds = Vec::new();
     for way in [Way::Graceful, Way::Killed] {
         deeds.extend([Whose::Router, Whose::Connector, Whose::Api, Whose::Operator].map(|whose| Pod(whose, way)));
@@ -85,11 +92,14 @@ pub fn all() -> Vec<Deed> {
         Provider("neither taking nor answering", json!({"dropAnswer": true}), SHORT),
         Upgrade,
         Scale,
+        Clock(SHIFT),
+        Clock(-SHIFT),
+        Disk,
     ]);
     deeds
 }
 
-/// Those that every run of the tests makes once: of each kind that no other case makes.
+/// Those that every run of the tests makes once: of each kind that no other case makes and that takes no preparation.
 pub fn short() -> Vec<Deed> {
     use Deed::{Cut, Engine as E, Pod};
     vec![
@@ -111,9 +121,10 @@ impl Deed {
     /// Whose partitions are watched.
     pub(super) fn watched(&self) -> Watched {
         match self {
-            Self::Pod(Whose::Connector, _) | Self::Cut(Path::ConnectorToProvider, _) | Self::Provider(..) => {
-                Watched::Connector
-            }
+            Self::Pod(Whose::Connector, _)
+            | Self::Cut(Path::ConnectorToProvider, _)
+            | Self::Provider(..)
+            | Self::Clock(_) => Watched::Connector,
             _ => Watched::Routers,
         }
     }
@@ -123,7 +134,8 @@ impl Deed {
         match self {
             Self::Pod(Whose::Connector | Whose::Router, Way::Graceful)
             | Self::Pod(Whose::Operator | Whose::Api, _)
-            | Self::Scale => Duplicates::Never,
+            | Self::Scale
+            | Self::Clock(_) => Duplicates::Never,
             _ => Duplicates::Named,
         }
     }
@@ -154,6 +166,11 @@ impl fmt::Display for Deed {
             Self::Provider(how, _, time) => write!(f, "provider {how} for {} s", time.as_secs()),
             Self::Upgrade => f.write_str("rolling upgrade"),
             Self::Scale => f.write_str("routers scaled to the maximum and back"),
+            Self::Clock(seconds) => {
+                let where_to = if *seconds < 0 { "behind" } else { "ahead" };
+                write!(f, "connector's clock {} s {where_to}", seconds.abs())
+            }
+            Self::Disk => f.write_str("Kafka's disk full"),
         }
     }
 }

@@ -7,20 +7,29 @@ use ::kube::ResourceExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::deed::{Deed, Engine, Path, Whose};
+use super::{clock, disk};
 use crate::context::{Context, Outcome, told};
 use crate::deletion::{Way, Workload};
 use crate::kube::{Grace, One, running};
 use crate::node;
 use crate::sample::{NAME, PARTITIONS};
-use crate::story::{Story, Watched};
+use crate::story::Story;
 use crate::wait::{self, Look};
 
 /// An engine's pod ends and starts, on a machine that carries a load.
 const ENGINE_BACK_WITHIN: Duration = Duration::from_secs(180);
 const NODE_BACK_WITHIN: Duration = Duration::from_secs(180);
 const ROLLED_WITHIN: Duration = Duration::from_secs(180);
+/// Kafka ends itself when it cannot write; with every partition at work that is at once.
+const NOTICED_WITHIN: Duration = Duration::from_secs(180);
+/// For how long somebody looks at a full disk before making room. With Kafka's start it must stay below what the load
+/// can hold back.
+const STILL_FULL: Duration = Duration::from_secs(10);
+/// For how long the connector works with another clock, from when all its pods have it.
+const SHIFTED: Duration = Duration::from_secs(10);
 /// Beyond the time that was given.
 const BEHAVES_WITHIN: Duration = Duration::from_secs(10);
 
@@ -38,11 +47,6 @@ pub(super) struct Done {
 }
 
 pub(super) async fn make(deed: &Deed, context: &Context, story: &mut Story<'_>) -> Outcome<Done> {
-    let watched = match story.watched() {
-        Watched::Routers => &context.sample.routers,
-        Watched::Connector => &context.sample.connectors,
-    };
-    story.until_every_partition_has_a_consumer(watched).await?;
     match deed {
         Deed::Pod(whose, way) => {
             let workload = workload(context, *whose);
@@ -68,14 +72,13 @@ pub(super) async fn make(deed: &Deed, context: &Context, story: &mut Story<'_>) 
         Deed::Provider(_, fault, time) => misbehave(context, story, fault, *time).await,
         Deed::Upgrade => upgrade(context, story).await,
         Deed::Scale => {
-            let before = context.sample.routers.running().await?.len();
-            story.scale_routers(1).await?;
             let done = begun(story, format!("1 -> {PARTITIONS} -> 1"), Duration::ZERO);
             story.scale_routers(PARTITIONS).await?;
             story.scale_routers(1).await?;
-            story.scale_routers(u32::try_from(before)?).await?;
             Ok(done)
         }
+        Deed::Clock(seconds) => shift_clock(context, story, *seconds).await,
+        Deed::Disk => fill_disk(context, story).await,
     }
 }
 
@@ -119,10 +122,52 @@ async fn end_engine(context: &Context, story: &mut Story<'_>, engine: Engine, wa
             Grace::None
         }
     };
-    let uid = pod.delete(grace).await?.ok_or("it is not there")?;
-    pod.until_gone(&uid, ENGINE_BACK_WITHIN).await?;
-    pod.until(running(), ENGINE_BACK_WITHIN).await?;
+    replace(&pod, grace).await?;
     Ok(done)
+}
+
+async fn replace(engine: &One<Pod>, grace: Grace) -> Outcome {
+    let uid = engine.delete(grace).await?.ok_or("it is not there")?;
+    engine.until_gone(&uid, ENGINE_BACK_WITHIN).await?;
+    engine.until(running(), ENGINE_BACK_WITHIN).await?;
+    Ok(())
+}
+
+/// The clock goes back whatever becomes of the pods that have the other one.
+async fn shift_clock(context: &Context, story: &mut Story<'_>, seconds: i64) -> Outcome<Done> {
+    let mut done = begun(story, format!("connector, {seconds:+} s"), Duration::ZERO);
+    let shifted = clock::shift(context, seconds).await;
+    if shifted.is_ok() {
+        sleep(SHIFTED).await;
+    }
+    done.kept = since(done.at);
+    clock::unshift(context).await?;
+    shifted?;
+    Ok(done)
+}
+
+/// The disk gets its room back whether Kafka noticed that it had none, or not. Then somebody has Kafka's pod made anew:
+/// the kubelet lets a container that ends again and again wait longer each time, and forgets that only with the pod.
+async fn fill_disk(context: &Context, story: &mut Story<'_>) -> Outcome<Done> {
+    let kafka = disk::pod(context);
+    let before = kafka.find().await?.ok_or("Kafka's pod is not there")?;
+    let mut done = begun(story, "kafka-0".into(), Duration::ZERO);
+    let ended = async {
+        disk::fill(context).await?;
+        kafka.until(disk::ended_since(&before), NOTICED_WITHIN).await?;
+        sleep(STILL_FULL).await;
+        Outcome::Ok(())
+    };
+    let ended = ended.await;
+    disk::empty(context).await?;
+    done.kept = since(done.at);
+    ended?;
+    replace(&kafka, Grace::Own).await?;
+    Ok(done)
+}
+
+fn since(at: Timestamp) -> Duration {
+    Timestamp::now().duration_since(at).try_into().unwrap_or_default()
 }
 
 /// A worker without the provider, which forgets what it received when it is restarted.

@@ -4,21 +4,40 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::around::Around;
 use super::deed::Deed;
 use super::make::{Done, make};
 use super::record::{Api, Fault, Messages, Round};
 use super::timeline::{buckets, timeline};
-use crate::context::{Context, Outcome};
-use crate::history::latencies;
+use crate::context::{Context, Outcome, told};
+use crate::history::{Pauses, latencies};
 use crate::kube::ready;
 use crate::replicas::Counts;
-use crate::story::{Reckoning, Story};
+use crate::story::{Reckoning, Story, Watched};
 
 /// What waited meanwhile is worked off, and pods are ready.
 const NORMAL_WITHIN: Duration = Duration::from_secs(240);
 
-/// Does it so many times at this rate of messages a second.
+/// Does it so many times at this rate of messages a second. What a deed needs around its load is made before the load
+/// and undone after the reckoning, so that neither counts; it is undone whatever happens.
 pub async fn prove(context: &Context, deed: &Deed, rounds: u32, rate: u32) -> Outcome<Fault> {
+    let around = Around::of(deed, context).await?;
+    let found = match around.make(context).await {
+        Ok(()) => under_load(context, deed, rounds, rate).await,
+        Err(error) => Err(error),
+    };
+    let undone = around.undo(context).await.map_err(|error| format!("not as before afterwards: {}", told(&*error)));
+    match (found, undone) {
+        (Ok(mut fault), undone) => {
+            fault.violations.extend(undone.err());
+            Ok(fault)
+        }
+        (Err(error), Err(more)) => Err(format!("{}; {more}", told(&*error)).into()),
+        (Err(error), Ok(())) => Err(error),
+    }
+}
+
+async fn under_load(context: &Context, deed: &Deed, rounds: u32, rate: u32) -> Outcome<Fault> {
     let name = deed.to_string();
     let counts = Counts::watch_ready(&context.sample.routers.deployment);
     let began = Timestamp::now();
@@ -30,7 +49,7 @@ pub async fn prove(context: &Context, deed: &Deed, rounds: u32, rate: u32) -> Ou
     Ok(fault(name, began, reckoning, made, &counts))
 }
 
-/// Each round ends when everything is as before.
+/// Each round begins and ends when everything is as before.
 async fn again_and_again(
     context: &Context,
     deed: &Deed,
@@ -38,7 +57,13 @@ async fn again_and_again(
     story: &mut Story<'_>,
     made: &mut Vec<(Done, f64)>,
 ) -> Outcome {
+    let watched = match deed.watched() {
+        Watched::Routers => &context.sample.routers,
+        Watched::Connector => &context.sample.connectors,
+    };
     story.until_every_partition_moved().await?;
+    // Kafka's tool takes seconds of a processor. That each partition moves says afterwards that each has its consumer.
+    story.until_every_partition_has_a_consumer(watched).await?;
     for round in 1..=rounds {
         let done = make(deed, context, story).await?;
         story.until_every_partition_moved_within(NORMAL_WITHIN).await?;
@@ -55,12 +80,15 @@ fn fault(name: String, began: Timestamp, reckoning: Reckoning, made: Vec<(Done, 
     let quantiles = latencies(&history.accepted);
     let millis = |wait: Duration| hundredths(wait.as_secs_f64() * 1000.0);
     let round = |(done, normal): (Done, f64)| {
-        let pauses = pauses.iter().find(|pauses| pauses.disturbance.at == done.at);
+        // A deed of several steps is several disturbances.
+        let until = done.at + Duration::from_secs_f64(normal);
+        let during = pauses.iter().filter(|pauses| (done.at..=until).contains(&pauses.disturbance.at));
+        let longest = during.map(Pauses::longest).max().unwrap_or_default();
         Round {
             at: done.at,
             victim: done.victim,
-            kept_s: done.kept.as_secs_f64(),
-            longest_pause_s: pauses.map(|pauses| hundredths(pauses.longest().as_secs_f64())).unwrap_or_default(),
+            kept_s: hundredths(done.kept.as_secs_f64()),
+            longest_pause_s: hundredths(longest.as_secs_f64()),
             normal_after_s: normal,
         }
     };
