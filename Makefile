@@ -10,7 +10,7 @@ PACKAGES = --workspace
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down dev test lint unit integration independent charts e2e proof images cluster simulate-scaling bench bench-assignment bench-connectors bench-growth measure-offsets generate
+.PHONY: help up down dev test lint unit integration independent charts e2e proof soak images cluster simulate-scaling bench bench-assignment bench-connectors bench-growth measure-offsets generate
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ e2e: cluster ## the tests that install, kill and count, on the cluster of `make 
 
 proof: cluster ## every fault ten times under load, and a report of what became of each message; takes about two hours, goes on where it was
 	KUBECONFIG=$(CHAT4ALL_CACHE)/kubeconfig cargo run --locked -p chat4all-e2e --bin proof
+
+soak: cluster ## an hour of load with a pod deleted each minute: no process grows and nothing is lost; C4A_SOAK_MINUTES, _RATE and _SEED change it
+	KUBECONFIG=$(CHAT4ALL_CACHE)/kubeconfig cargo run --locked -p chat4all-e2e --bin soak
 
 images: ## the images of the programs and of the engines
 	@e2e/prepare.sh build cluster

@@ -1,7 +1,9 @@
 //! The commands of the binary that ask a running hub, run as a person would run them: in the binary's image,
 //! under Docker, as the sample's user with the role operator.
 
-use jiff::Timestamp;
+use std::ops::AddAssign;
+
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::process::Command;
@@ -10,6 +12,9 @@ use tokio::process::Command;
 const IMAGE: &str = concat!("chat4all/chat4all:", env!("CARGO_PKG_VERSION"));
 /// The user, as `e2e/deploy.sh` makes it.
 const USER: &str = "ops";
+
+/// What one check of the ledger is asked for: the whole of a long load is more than it holds and than a client waits for.
+const PART: SignedDuration = SignedDuration::from_mins(10);
 
 /// Runs commands against the sample's API.
 #[derive(Debug, Clone)]
@@ -37,6 +42,16 @@ pub struct Ledger {
     pub dead_lettered: u64,
     /// Nowhere.
     pub unaccounted: u64,
+}
+
+impl AddAssign for Ledger {
+    fn add_assign(&mut self, other: Self) {
+        let Self { accepted, in_flight, dead_lettered, unaccounted } = other;
+        self.accepted += accepted;
+        self.in_flight += in_flight;
+        self.dead_lettered += dead_lettered;
+        self.unaccounted += unaccounted;
+    }
 }
 
 impl Commands {
@@ -67,14 +82,20 @@ impl Commands {
         }
     }
 
-    /// What became of all messages that were accepted since then. Fails when some are not accounted for.
+    /// What became of all messages that were accepted since then, asked for ten minutes at a time. Fails when some are
+    /// not accounted for.
     pub async fn ledger(&self, from: Timestamp) -> Result<Ledger, Error> {
         #[derive(Deserialize)]
         struct Report {
             messages: Ledger,
         }
-        let report: Report = self.json(&["ledger", "--json", "--from", &from.to_string()]).await?;
-        Ok(report.messages)
+        let mut all = Ledger::default();
+        for (from, to) in parts(from, Timestamp::now()) {
+            let (from, to) = (from.to_string(), to.to_string());
+            let report: Report = self.json(&["ledger", "--json", "--from", &from, "--to", &to]).await?;
+            all += report.messages;
+        }
+        Ok(all)
     }
 
     /// The dead letters for a recipient, newest first.
@@ -89,5 +110,25 @@ impl Commands {
         let text = self.run(arguments).await?;
         serde_json::from_str(&text)
             .map_err(|error| Error { command: arguments.join(" "), said: format!("{error}: {text}") })
+    }
+}
+
+/// The parts of a range of time, which touch each other; none where it ends before it begins.
+fn parts(from: Timestamp, to: Timestamp) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+    let begins = std::iter::successors(Some(from), |begin| Some(*begin + PART)).take_while(move |begin| *begin < to);
+    begins.map(move |begin| (begin, to.min(begin + PART)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_asked_for_in_parts_that_leave_nothing_out() {
+        let at = |minute: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minute);
+        let asked = |from, to| parts(at(from), at(to)).collect::<Vec<_>>();
+        assert_eq!(asked(0, 25), [(at(0), at(10)), (at(10), at(20)), (at(20), at(25))]);
+        assert_eq!(asked(0, 10), [(at(0), at(10))]);
+        assert!(asked(5, 5).is_empty());
     }
 }

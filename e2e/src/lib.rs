@@ -26,6 +26,7 @@ pub mod restarts;
 pub mod sample;
 pub mod settings;
 pub mod simulator;
+pub mod soak;
 pub mod standing;
 pub mod story;
 pub mod wait;

@@ -41,6 +41,13 @@ const CUT: &str = "
     rules -I INPUT -p tcp --sport \"$port\" -j DROP
     sleep \"$3\"";
 
+/// Adds up what the first process of container `$1` and its children hold in memory, in KiB. An engine's first process is
+/// one that starts the engine and reaps.
+const RESIDENT: &str = "
+    set -eo pipefail
+    pid=$(crictl inspect --output go-template --template '{{.info.pid}}' \"$1\")
+    ps -o rss= --pid \"$pid\" --ppid \"$pid\" | { total=0; while read -r kib; do total=$((total + kib)); done; echo \"$total\"; }";
+
 /// Gives an image another tag, where containerd keeps those of Kubernetes.
 const TAG: &str = "ctr -n k8s.io images tag --force \"docker.io/$1\" \"docker.io/$2\"";
 
@@ -65,6 +72,15 @@ pub async fn cut_off(pod: &Pod, port: u16, time: Duration) -> Result<(), Error> 
     let (port, seconds) = (port.to_string(), time.as_secs().to_string());
     let doing = format!("cut pod {} off from port {port}", pod.name_any());
     run(node, doing, CUT, &[id, &port, &seconds]).await.map(drop)
+}
+
+/// Bytes of memory that the processes of the pod's first container hold.
+pub async fn resident_bytes(pod: &Pod) -> Result<u64, Error> {
+    let (node, id) = place(pod);
+    let doing = format!("read the memory of pod {}", pod.name_any());
+    let said = run(node, doing.clone(), RESIDENT, &[id]).await?;
+    let kib: Option<u64> = said.parse().ok();
+    kib.map(|kib| kib << 10).ok_or_else(|| Error { doing, node: node.to_owned(), said })
 }
 
 /// Gives an image another tag on a node.

@@ -36,6 +36,13 @@ pub struct Settings {
     /// `C4A_PROOF_FAULTS`: parts of the names of the faults that `make proof` makes, separated by commas.
     /// Default: all.
     pub faults: Vec<String>,
+    /// `C4A_SOAK_MINUTES`: how long `make soak` lasts. Default: 60.
+    pub soak_minutes: u32,
+    /// `C4A_SOAK_RATE`: messages a second that `make soak` sends. Default: 100, which is about 30 % of what the whole
+    /// cluster carries on two cores.
+    pub soak_rate: u32,
+    /// `C4A_SOAK_SEED`: which pods `make soak` deletes follows from it. Default: another one for each run, which is told.
+    pub soak_seed: Option<u64>,
 }
 
 /// A setting has a value that cannot be used.
@@ -54,6 +61,7 @@ impl Settings {
         let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let home = path("HOME").unwrap_or_else(|| "/".into());
         let cache = path("CHAT4ALL_CACHE").unwrap_or_else(|| home.join(".cache/chat4all"));
+        let seed = variable("C4A_SOAK_SEED").is_some();
         Ok(Self {
             kubeconfig: path("KUBECONFIG").unwrap_or_else(|| cache.join("kubeconfig")),
             cache,
@@ -68,6 +76,9 @@ impl Settings {
             away: Duration::from_secs(number(&variable, "C4A_E2E_AWAY_SECONDS", 20)?),
             rounds: number(&variable, "C4A_PROOF_ROUNDS", 10)?,
             faults: list(&variable("C4A_PROOF_FAULTS").unwrap_or_default()),
+            soak_minutes: number(&variable, "C4A_SOAK_MINUTES", 60)?,
+            soak_rate: number(&variable, "C4A_SOAK_RATE", 100)?,
+            soak_seed: seed.then(|| number(&variable, "C4A_SOAK_SEED", 1)).transpose()?,
         })
     }
 }
@@ -101,6 +112,13 @@ mod tests {
         let settings = read(&[("HOME", "/home/ana")]).unwrap();
         assert_eq!(settings.kubeconfig, PathBuf::from("/home/ana/.cache/chat4all/kubeconfig"));
         assert_eq!(read(&[("CHAT4ALL_CACHE", "/c"), ("KUBECONFIG", "/k")]).unwrap().kubeconfig, PathBuf::from("/k"));
+    }
+
+    #[test]
+    fn a_seed_is_only_there_when_it_is_given() {
+        assert_eq!(read(&[]).unwrap().soak_seed, None);
+        assert_eq!(read(&[("C4A_SOAK_SEED", "18446744073709551615")]).unwrap().soak_seed, Some(u64::MAX));
+        assert_eq!(read(&[("C4A_SOAK_SEED", "x")]).unwrap_err().name, "C4A_SOAK_SEED");
     }
 
     #[test]

@@ -38,12 +38,17 @@ impl Report {
             text.push('\n');
             text.push_str(&table);
         }
-        // Whoever closed standard output does not want to read it.
-        let _ = std::io::stdout().write_all(text.as_bytes());
+        print(&text);
         write(&folder.join("e2e-pauses.json"), &self.pauses)?;
         write(&folder.join("e2e-figures.json"), &self.figures)?;
         write(&folder.join("e2e.json"), &self.rows)
     }
+}
+
+/// Prints a text on standard output.
+pub fn print(text: &str) {
+    // Whoever closed it does not want to read it.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// A name without anything but letters, digits and dashes, for files and for what a run creates.
