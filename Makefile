@@ -57,7 +57,7 @@ charts: ## the Helm charts with good and bad values
 e2e: cluster ## the tests that install, kill and count, on the cluster of `make cluster`
 	KUBECONFIG=$(CHAT4ALL_CACHE)/kubeconfig cargo test --locked $(PACKAGES) --test e2e -- --nocapture --test-threads=1
 
-proof: cluster ## every fault ten times under load, and a report of what became of each message; takes about two hours, goes on where it was
+proof: cluster ## every fault ten times under load, and a report of what became of each message; takes about two and a half hours on two cores, goes on where it was
 	KUBECONFIG=$(CHAT4ALL_CACHE)/kubeconfig cargo run --locked -p chat4all-e2e --bin proof
 
 soak: cluster ## an hour of load with a pod deleted each minute: no process grows and nothing is lost; C4A_SOAK_MINUTES, _RATE and _SEED change it

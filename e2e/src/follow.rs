@@ -32,10 +32,7 @@ struct Seen {
 impl Follower {
     /// Begins with what arrives from now on.
     pub async fn start(simulator: Simulator) -> Result<Self, Error> {
-        let mut last = None;
-        while let Some(entry) = simulator.log(last.as_ref().map_or(0, |entry: &Entry| entry.seq)).await?.pop() {
-            last = Some(entry);
-        }
+        let last = simulator.last().await?;
         let seen = Arc::new(Mutex::new(Seen::default()));
         let stop = CancellationToken::new();
         let task = tokio::spawn(follow(simulator, last, seen.clone(), stop.clone()));

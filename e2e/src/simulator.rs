@@ -78,11 +78,20 @@ impl Simulator {
 
     /// The entries after this place; at most [`PAGE`].
     pub async fn log(&self, after: u64) -> Result<Vec<Entry>, Error> {
+        self.page(after, PAGE).await
+    }
+
+    /// The newest entry; `None` of an empty log.
+    pub async fn last(&self) -> Result<Option<Entry>, Error> {
+        last(async |after| Ok(self.page(after, 1).await?.pop())).await
+    }
+
+    async fn page(&self, after: u64, limit: usize) -> Result<Vec<Entry>, Error> {
         #[derive(Deserialize)]
         struct Page {
             entries: Vec<Entry>,
         }
-        let request = self.http.get(format!("{}/log?after={after}&limit={PAGE}", self.base));
+        let request = self.http.get(format!("{}/log?after={after}&limit={limit}", self.base));
         let page: Page = call("show its log", request).await?;
         Ok(page.entries)
     }
@@ -111,6 +120,23 @@ impl Simulator {
     }
 }
 
+/// The last entry of a log, of which `next` gives the first entry after a place. Looks further and further ahead, and
+/// nearer again where there is nothing: a full log has a hundred megabytes.
+async fn last(next: impl AsyncFn(u64) -> Result<Option<Entry>, Error>) -> Result<Option<Entry>, Error> {
+    let Some(mut known) = next(0).await? else { return Ok(None) };
+    let mut ahead = 1;
+    loop {
+        match next(known.seq + ahead - 1).await? {
+            Some(entry) => {
+                known = entry;
+                ahead *= 2;
+            }
+            None if ahead == 1 => return Ok(Some(known)),
+            None => ahead /= 2,
+        }
+    }
+}
+
 async fn call<T: for<'de> Deserialize<'de>>(what: &'static str, request: RequestBuilder) -> Result<T, Error> {
     let answer = async { request.send().await?.error_for_status()?.json().await };
     answer.await.map_err(|error| Error::Call(what, error))
@@ -119,6 +145,25 @@ async fn call<T: for<'de> Deserialize<'de>>(what: &'static str, request: Request
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn entry(seq: u64) -> Entry {
+        Entry { seq, at: Timestamp::UNIX_EPOCH, message_id: None, to: None, body: None, correlation: None }
+    }
+
+    #[tokio::test]
+    async fn the_last_entry_is_found_in_few_looks_however_long_the_log_is_and_what_it_forgot() {
+        for (first, length) in [(1, 0), (1, 1), (1, 2), (1, 3), (7, 1), (9, 250_000), (1_000_000, 250_001)] {
+            let looks = std::cell::Cell::new(0);
+            let found = last(async |after: u64| {
+                looks.set(looks.get() + 1);
+                let next = first.max(after + 1);
+                Ok((next < first + length).then(|| entry(next)))
+            });
+            let expected = (length > 0).then(|| first + length - 1);
+            assert_eq!(found.await.unwrap().map(|entry| entry.seq), expected);
+            assert!(looks.get() <= 60, "{} looks", looks.get());
+        }
+    }
 
     #[test]
     fn only_a_message_that_was_taken_is_a_receipt() {
