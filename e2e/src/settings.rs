@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::proof::ROUNDS;
+
 /// The settings of a run.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -74,7 +76,7 @@ impl Settings {
             drain: Duration::from_secs(number(&variable, "C4A_E2E_DRAIN_SECONDS", 120)?),
             idle: Duration::from_secs(number(&variable, "C4A_E2E_IDLE_SECONDS", 60)?),
             away: Duration::from_secs(number(&variable, "C4A_E2E_AWAY_SECONDS", 20)?),
-            rounds: number(&variable, "C4A_PROOF_ROUNDS", 10)?,
+            rounds: number(&variable, "C4A_PROOF_ROUNDS", ROUNDS)?,
             faults: list(&variable("C4A_PROOF_FAULTS").unwrap_or_default()),
             soak_minutes: number(&variable, "C4A_SOAK_MINUTES", 60)?,
             soak_rate: number(&variable, "C4A_SOAK_RATE", 100)?,

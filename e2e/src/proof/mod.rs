@@ -17,3 +17,6 @@ pub use around::clear;
 pub use deed::{Deed, all, short};
 pub use prove::prove;
 pub use run::{Error, Run};
+
+/// How often a whole proof makes each fault.
+pub const ROUNDS: u32 = 10;

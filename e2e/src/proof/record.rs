@@ -18,8 +18,19 @@ pub struct Proof {
     pub commit: String,
     /// Messages a second that were sent.
     pub rate: u32,
+    /// How much was to be done.
+    pub wanted: Wanted,
     /// One after another.
     pub faults: Vec<Fault>,
+}
+
+/// How much a run was to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// How many faults there are, whether they were chosen for the run or not.
+    pub faults: u32,
+    /// How often each was to be made.
+    pub rounds: u32,
 }
 
 /// What a run ran on.

@@ -7,13 +7,14 @@ use tokio::process::Command;
 
 use super::deed::Deed;
 use super::machine;
-use super::record::{Fault, Proof};
+use super::record::{Fault, Proof, Wanted};
 use crate::report;
 
 /// A run of a commit.
 pub struct Run {
     folder: PathBuf,
     commit: String,
+    rounds: u32,
     rate: u32,
 }
 
@@ -54,7 +55,7 @@ impl Run {
             commit.push_str(" with changes");
         }
         let folder = folder.join(format!("{}-{rounds}x-{rate}", report::slug(&commit)));
-        Ok(Self { folder, commit, rate })
+        Ok(Self { folder, commit, rounds, rate })
     }
 
     /// Where it is kept.
@@ -72,7 +73,7 @@ impl Run {
         Ok(report::write(&self.file(deed), fault)?)
     }
 
-    /// All that was found of these, in this order.
+    /// All that was found of these, which are all that there are, in this order.
     pub fn collected(&self, deeds: &[Deed]) -> Result<Proof, Error> {
         let mut faults = Vec::new();
         for path in deeds.iter().map(|deed| self.file(deed)).filter(|path| path.exists()) {
@@ -84,7 +85,8 @@ impl Run {
         let began = faults.iter().map(|fault| fault.began).min().unwrap_or_else(Timestamp::now);
         let ended = faults.iter().map(|fault| fault.ended).max().unwrap_or(began);
         let (commit, rate) = (self.commit.clone(), self.rate);
-        Ok(Proof { began, ended, machine: machine::this(), commit, rate, faults })
+        let wanted = Wanted { faults: u32::try_from(deeds.len()).unwrap_or(u32::MAX), rounds: self.rounds };
+        Ok(Proof { began, ended, machine: machine::this(), commit, rate, wanted, faults })
     }
 
     fn file(&self, deed: &Deed) -> PathBuf {

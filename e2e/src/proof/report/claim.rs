@@ -1,6 +1,7 @@
 //! What the run shows, in sentences that are made from its numbers.
 
 use super::against::Against;
+use super::extent::Extent;
 use super::figures::Figures;
 use super::number::{count, counted};
 use crate::proof::record::Proof;
@@ -41,8 +42,10 @@ fn duplicates(duplicated: u64, unnamed: u64) -> String {
 /// Whether anything speaks against it.
 pub fn verdict(proof: &Proof, against: &[Against<'_>]) -> String {
     let faults = counted(proof.faults.len() as u64, "fault");
+    let extent = Extent::of(proof);
     match against.len() {
-        0 => "Nothing was found that speaks against it.".to_owned(),
+        0 if extent.is_whole() => "Nothing was found that speaks against it.".to_owned(),
+        0 => format!("Nothing was found that speaks against it, as far as it was made: {}.", extent.of_rounds()),
         n => format!("Not proved: something speaks against it under {n} of {faults}."),
     }
 }
@@ -57,6 +60,7 @@ mod tests {
     fn the_claim_counts_what_was_accepted_and_what_became_of_it() {
         let mut proof = example::proof();
         proof.faults.truncate(1);
+        proof.wanted.faults = 1;
         let messages = &mut proof.faults[0].messages;
         (messages.accepted, messages.duplicated, messages.of_them_named) = (105_311, 37, 37);
         assert_eq!(
@@ -82,6 +86,16 @@ mod tests {
         assert!(claim(&proof).starts_with("This run shows nothing"));
         proof.faults.clear();
         assert!(claim(&proof).starts_with("This run shows nothing"));
+    }
+
+    #[test]
+    fn a_part_of_the_proof_is_not_told_as_the_whole() {
+        let mut proof = example::proof();
+        proof.faults.truncate(2);
+        assert_eq!(
+            verdict(&proof, &[]),
+            "Nothing was found that speaks against it, as far as it was made: 20 of 60 rounds."
+        );
     }
 
     #[test]

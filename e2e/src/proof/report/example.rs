@@ -1,10 +1,10 @@
-//! An example of what a run might find, always the same: six faults of ten rounds each, and all is well.
+//! An example of what a run might find, always the same: six faults of ten rounds each, which are all, and all is well.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::proof::record::{Api, Bucket, Fault, Ledger, Machine, Messages, Proof, Round, Second};
+use crate::proof::record::{Api, Bucket, Fault, Ledger, Machine, Messages, Proof, Round, Second, Wanted};
 
 const RATE: u32 = 50;
 const ROUNDS: u32 = 10;
@@ -80,7 +80,8 @@ pub fn proof() -> Proof {
         system: "Linux 6.12".to_owned(),
     };
     let commit = "0123456789abcdef0123456789abcdef01234567".to_owned();
-    Proof { began, ended: next, machine, commit, rate: RATE, faults }
+    let wanted = Wanted { faults: KINDS.len() as u32, rounds: ROUNDS };
+    Proof { began, ended: next, machine, commit, rate: RATE, wanted, faults }
 }
 
 fn fault(kind: &Kind, began: Timestamp, chance: &mut Chance) -> Fault {

@@ -1,10 +1,11 @@
 //! When, where and what was proved, and how to do it again.
 
+use super::extent::Extent;
 use super::number::{counted, day, hours, minute, seconds, time};
 use crate::proof::record::{Proof, Round};
 
 /// What is to be known of the run, each with its name.
-pub fn facts(proof: &Proof) -> [(&'static str, String); 4] {
+pub fn facts(proof: &Proof) -> [(&'static str, String); 5] {
     let Proof { began, ended, machine, commit, rate, .. } = proof;
     let until = if day(*began) == day(*ended) { time(*ended) } else { minute(*ended) };
     [
@@ -20,6 +21,7 @@ pub fn facts(proof: &Proof) -> [(&'static str, String); 4] {
             ),
         ),
         ("Commit", commit.clone()),
+        ("Extent", Extent::of(proof).told()),
         (
             "Load",
             format!("{} a second, sent whether or not the one before was answered", counted((*rate).into(), "message")),
@@ -36,7 +38,10 @@ pub fn told(round: &Round) -> String {
 
 /// How to do it again.
 pub fn again(proof: &Proof) -> String {
-    format!("git checkout {}\nmake proof\n", proof.commit)
+    let Proof { commit, rate, wanted, .. } = proof;
+    // What follows the commit tells of changes that nobody else has.
+    let commit = commit.split(' ').next().unwrap_or_default();
+    format!("git checkout {commit}\nC4A_PROOF_ROUNDS={} C4A_E2E_RATE={rate} make proof\n", wanted.rounds)
 }
 
 #[cfg(test)]
@@ -54,5 +59,13 @@ mod tests {
         assert_eq!(when(&proof), "2026-11-25 14:02 to 15:32 UTC (1 h 30 min)");
         proof.ended = proof.began + Duration::from_secs(10 * 60 * 60);
         assert_eq!(when(&proof), "2026-11-25 14:02 to 2026-11-26 00:02 UTC (10 h 0 min)");
+    }
+
+    #[test]
+    fn it_is_done_again_with_the_settings_that_it_was_done_with() {
+        let mut proof = example::proof();
+        proof.commit = "0123456789ab with changes".to_owned();
+        proof.wanted.rounds = 3;
+        assert_eq!(again(&proof), "git checkout 0123456789ab\nC4A_PROOF_ROUNDS=3 C4A_E2E_RATE=50 make proof\n");
     }
 }

@@ -6,6 +6,7 @@ mod claim;
 mod columns;
 #[cfg(test)]
 mod example;
+mod extent;
 mod facts;
 mod figures;
 mod markdown;
