@@ -152,7 +152,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_entry_is_found_in_few_looks_however_long_the_log_is_and_what_it_forgot() {
-        for (first, length) in [(1, 0), (1, 1), (1, 2), (1, 3), (7, 1), (9, 250_000), (1_000_000, 250_001)] {
+        for (first, length) in [(1_u64, 0_u64), (1, 1), (1, 2), (1, 3), (7, 1), (9, 250_000), (1_000_000, 250_001)] {
             let looks = std::cell::Cell::new(0);
             let found = last(async |after: u64| {
                 looks.set(looks.get() + 1);

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Runs as root on a node, on the folder of a volume of that node. Only `fill` and `empty` may find a pod that uses it.
 #   small FOLDER   moves its content to a disk of its own: an ext4 in a file beside it, mounted over it, that is a
 #                  tenth and one GiB larger than the content
