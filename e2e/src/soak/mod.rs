@@ -17,7 +17,7 @@ use watch::Watch;
 
 pub use row::MemoryRow;
 
-use crate::context::{Context, Outcome};
+use crate::context::{Context, Outcome, told};
 use crate::kube::{ready, rolled_out_with};
 use crate::report::{self, Row, print, table, write};
 use crate::settings::Settings;
@@ -58,8 +58,8 @@ pub async fn soak(context: &Context) -> Outcome<Found> {
         Err(error) => Err(error),
     };
     let restored = connectors(context, u32::try_from(before)?).await;
-    let found = found?;
-    restored?;
+    let mut found = found?;
+    found.violations.extend(restored.err().map(|error| format!("not as before afterwards: {}", told(&*error))));
     Ok(found)
 }
 
