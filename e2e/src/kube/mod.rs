@@ -8,6 +8,7 @@ mod exec;
 mod namespaces;
 mod object;
 mod owned;
+mod restart;
 mod scale;
 mod table;
 mod volumes;
@@ -24,6 +25,7 @@ pub use events::Event;
 pub use exec::Output;
 pub use object::{All, Grace, Kind, One};
 pub use owned::{Object, Survey, owned};
+pub use restart::restarted_at;
 pub use table::Table;
 pub use volumes::Folder;
 

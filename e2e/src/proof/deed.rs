@@ -108,7 +108,6 @@ pub fn short() -> Vec<Deed> {
         E(Engine::Kafka, Way::Killed),
         Cut(Path::RouterToKafka, SHORT),
         Cut(Path::RouterToCassandra, SHORT),
-        Cut(Path::ConnectorToProvider, SHORT),
         taking_and_not_answering(),
     ]
 }

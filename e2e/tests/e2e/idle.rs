@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use ::kube::ResourceExt as _;
 use chat4all_e2e::context::{Context, Outcome};
-use chat4all_e2e::kube::{Condition, rolled_out_with};
+use chat4all_e2e::kube::{restarted_at, rolled_out_with};
 use chat4all_e2e::metrics::sample as sample_of;
 use chat4all_e2e::report::Figure;
-use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 
@@ -18,7 +16,6 @@ use crate::routers;
 use crate::world::World;
 
 const CASE: &str = "operator at rest";
-const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 const RESTARTED_WITHIN: Duration = Duration::from_secs(90);
 const ROUTERS: u32 = 2;
 const MEBIBYTE: f64 = 1_048_576.0;
@@ -35,9 +32,7 @@ async fn at_rest(context: &Context) -> Outcome {
     deployment.until(rolled_out_with(ROUTERS), RESTARTED_WITHIN).await?;
 
     // As `kubectl rollout restart` does it. What it wrote must be there still when all has come to rest.
-    let now = Timestamp::now().to_string();
-    let annotation = json!({"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: now}}}}});
-    deployment.merge(&annotation).await?;
+    let now = deployment.restart().await?;
     deployment.until(rolled_out_with(ROUTERS), RESTARTED_WITHIN).await?;
     world.at_rest().await?;
     let restarted = deployment.until(restarted_at(&now), Duration::ZERO).await?;
@@ -50,16 +45,6 @@ async fn at_rest(context: &Context) -> Outcome {
         return Err("a Deployment has a generation".into());
     }
     memory(context).await
-}
-
-/// The pods' template says so, and every pod is of it.
-fn restarted_at(time: &str) -> Condition<Deployment> {
-    let time = time.to_owned();
-    Condition::new(format!("was restarted at {time}"), move |deployment: &Deployment| {
-        let metadata = deployment.spec.as_ref().and_then(|spec| spec.template.metadata.as_ref());
-        let found = metadata.and_then(|metadata| metadata.annotations.as_ref()?.get(RESTARTED_AT));
-        if found == Some(&time) { Ok(()) } else { Err(format!("the annotation of its pods says {found:?}")) }
-    })
 }
 
 /// Notes what the operator's pods hold in memory.

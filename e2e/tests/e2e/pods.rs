@@ -5,8 +5,15 @@ use std::sync::Arc;
 
 use chat4all_e2e::context::{Context, Outcome};
 use chat4all_e2e::deletion::Way;
+use chat4all_e2e::settings::Settings;
 use chat4all_e2e::story::{Duplicates, Story, Watched};
 use serde_json::json;
+
+/// A connector has one pod and all partitions: its end is worth fewer repetitions than a router's.
+const CONNECTORS: u32 = 3;
+
+/// Messages that are sent at least while connectors end.
+const WITH_CONNECTORS: u64 = 3000;
 
 pub async fn routers_deleted(context: Arc<Context>) -> Outcome {
     let mut story = Story::begin(&context, "routers deleted", Watched::Routers).await?;
@@ -34,7 +41,8 @@ pub async fn connectors_killed(context: Arc<Context>) -> Outcome {
 /// calls under way when a pod ends.
 async fn connectors(context: &Context, case: &'static str, way: Way, duplicates: Duplicates) -> Outcome {
     context.sample.simulator.misbehave(&json!({"delayMillis": 100})).await?;
-    let mut story = Story::begin(context, case, Watched::Connector).await?;
-    let done = story.delete(&context.sample.connectors, way, context.settings.deletions).await;
+    let Settings { rate, conversations, deletions, .. } = context.settings;
+    let mut story = Story::begin_with(context, case, Watched::Connector, rate, conversations, WITH_CONNECTORS).await?;
+    let done = story.delete(&context.sample.connectors, way, deletions.min(CONNECTORS)).await;
     story.end(done, duplicates).await.map(drop)
 }

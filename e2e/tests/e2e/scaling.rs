@@ -84,6 +84,10 @@ async fn scaled_by_backlog(context: &Context, case: &'static str, broker: Broker
     let mut story = Story::begin_with(context, case, Watched::Routers, RATE, context.settings.conversations, 1).await?;
     let done = up_and_drained(context, case, &mut story, &counts, broker).await;
     story.end(done, Duplicates::Never).await?;
+    if broker == Broker::Restarts {
+        // The way down is the other case's.
+        return one_change_up(&counts.seen());
+    }
 
     wait::until("one router is left", DOWN_WITHIN, async || match counts.replicas().last() {
         Some(1) => Look::Yes(()),
@@ -155,8 +159,9 @@ async fn up_and_drained(
     if broker == Broker::Restarts {
         story.disturb("kafka-0".into(), (0..PARTITIONS).collect());
         restart_broker(context).await?;
-        // The count was decided for what waited then; what came while nothing could be done takes as long.
-        let more = story.backlog() as f64 / waited as f64;
+        // The count was decided for what waited then; what came while nothing could be done, much of it still
+        // at the API's door, takes as long.
+        let more = story.outstanding() as f64 / waited as f64;
         limit = decided.elapsed() + STANDSTILL + DRAIN.mul_f64(more.max(1.0)) + START;
     }
     // What arrives in half a second is on its way, and no backlog.
@@ -235,15 +240,20 @@ async fn restart_broker(context: &Context) -> Outcome {
     Ok(())
 }
 
-/// One change up, then only down, not before the window has passed, and never above the partitions.
-fn shape(seen: &[Count]) -> Outcome {
+/// One change up, never above the partitions, and then only down.
+fn one_change_up(seen: &[Count]) -> Outcome {
     let replicas: Vec<u32> = seen.iter().map(|count| count.replicas).collect();
-    let [first, jump, down @ ..] = seen else { return Err(format!("the counts were {replicas:?}").into()) };
     let falls = seen[1..].is_sorted_by(|before, after| before.replicas > after.replicas);
-    if first.replicas != 1 || jump.replicas > PARTITIONS || !falls {
-        return Err(format!("the counts were {replicas:?}: not one change up and then only down").into());
+    match replicas[..] {
+        [1, jump, ..] if (2..=PARTITIONS).contains(&jump) && falls => Ok(()),
+        _ => Err(format!("the counts were {replicas:?}: not one change up and then only down").into()),
     }
-    let Some(down) = down.first() else { return Err(format!("the counts were {replicas:?}").into()) };
+}
+
+/// The same, and down not before the window has passed.
+fn shape(seen: &[Count]) -> Outcome {
+    one_change_up(seen)?;
+    let [_, jump, down, ..] = seen else { return Err("the count did not come down".into()) };
     let held = down.at.duration_since(jump.at);
     if Duration::try_from(held)? < STABILIZATION {
         return Err(format!("{} routers were held for {held:#} only", jump.replicas).into());

@@ -16,7 +16,7 @@ pub trait Conversations: Send + Sync {
     /// The members; empty when the conversation does not exist.
     async fn members(&self, conversation: &ConversationId) -> Result<BTreeSet<Address>>;
 
-    /// Adds members; those who are there stay.
+    /// Adds members; those who are there stay. They are seen together or not at all.
     async fn add_members(&self, conversation: &ConversationId, members: &[Address]) -> Result<()>;
 
     /// Writes a message with its deliveries, and that the people outside among sender and recipients

@@ -31,7 +31,8 @@ impl Conversations for Cassandra {
 
     async fn add_members(&self, conversation: &ConversationId, members: &[Address]) -> Result<()> {
         let action = || format!("add members to conversation {conversation}");
-        let mut rows = Rows::default();
+        // Who sees one of the first two members and not the other takes the sender for a stranger.
+        let mut rows = Rows::of_one_partition();
         for member in members {
             rows.add(&self.statements.add_member, (conversation.as_str(), member.to_string()));
         }

@@ -24,7 +24,10 @@ const SMALL: usize = 250;
 
 /// Rows to write, in any order.
 #[derive(Default)]
-pub(super) struct Rows<'r>(Vec<Row<'r>>);
+pub(super) struct Rows<'r> {
+    rows: Vec<Row<'r>>,
+    whole: bool,
+}
 
 struct Row<'r> {
     statement: &'r PreparedStatement,
@@ -33,6 +36,11 @@ struct Row<'r> {
 }
 
 impl<'r> Rows<'r> {
+    /// Of one partition: these are seen together or not at all.
+    pub(super) fn of_one_partition() -> Self {
+        Self { rows: Vec::new(), whole: true }
+    }
+
     /// Adds a row of ids and addresses.
     pub(super) fn add(&mut self, statement: &'r PreparedStatement, values: impl SerializeRow + Send + Sync + 'r) {
         self.add_with(0, statement, values);
@@ -45,13 +53,16 @@ impl<'r> Rows<'r> {
         statement: &'r PreparedStatement,
         values: impl SerializeRow + Send + Sync + 'r,
     ) {
-        self.0.push(Row { statement, values: Box::new(values), bytes: SMALL + texts });
+        self.rows.push(Row { statement, values: Box::new(values), bytes: SMALL + texts });
     }
 
     /// One after the other, in as few parts as the bounds allow.
     fn parts(self) -> Vec<Vec<Row<'r>>> {
-        let ranges = parts(self.0.iter().map(|row| row.bytes));
-        let mut rows = self.0.into_iter();
+        if self.whole {
+            return vec![self.rows];
+        }
+        let ranges = parts(self.rows.iter().map(|row| row.bytes));
+        let mut rows = self.rows.into_iter();
         ranges.into_iter().map(|range| rows.by_ref().take(range.len()).collect()).collect()
     }
 }

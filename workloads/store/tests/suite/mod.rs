@@ -34,6 +34,7 @@ macro_rules! for_each_behaviour {
             a_page_shows_no_message_of_another_conversation
             an_unknown_conversation_has_no_members_and_no_messages
             members_are_added_once_and_stay
+            members_who_are_added_together_are_seen_together
             a_message_to_many_has_one_delivery_for_each
             a_message_longer_than_a_batch_may_be_and_its_many_deliveries_are_all_written
             the_deliveries_of_one_message_are_found_by_its_id
@@ -292,6 +293,25 @@ pub async fn members_are_added_once_and_stay(store: &dyn Store) {
     store.add_members(&conversation, &[ana.clone(), recipient()]).await.unwrap();
     store.add_members(&conversation, std::slice::from_ref(&ana)).await.unwrap();
     assert_eq!(store.members(&conversation).await.unwrap(), BTreeSet::from([ana, recipient()]));
+}
+
+pub async fn members_who_are_added_together_are_seen_together(store: &dyn Store) {
+    let all: BTreeSet<Address> = (0..12).map(|n| format!("user-{n}").parse().unwrap()).collect();
+    let added: Vec<Address> = all.iter().cloned().collect();
+    for _ in 0..50 {
+        let conversation = conversation();
+        let seen = async {
+            loop {
+                let seen = store.members(&conversation).await.unwrap();
+                if !seen.is_empty() {
+                    break seen;
+                }
+            }
+        };
+        let (seen, written) = tokio::join!(seen, store.add_members(&conversation, &added));
+        written.unwrap();
+        assert_eq!(seen, all);
+    }
 }
 
 pub async fn a_message_to_many_has_one_delivery_for_each(store: &dyn Store) {
