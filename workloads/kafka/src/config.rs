@@ -88,6 +88,9 @@ impl KafkaConfig {
             // Pausing throws the prefetched records away: keep few of them.
             .set("queued.min.messages", "1000")
             .set("queued.max.messages.kbytes", "4096")
+            // Of each partition at a time; the default of 1 MiB is some thousand messages, most of which are thrown
+            // away when a partition pauses at its share. A larger record comes all the same, alone.
+            .set("fetch.message.max.bytes", "131072")
             .set("fetch.queue.backoff.ms", "20")
             .set("fetch.error.backoff.ms", "100")
             .set("fetch.wait.max.ms", "250");
