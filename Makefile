@@ -58,10 +58,12 @@ e2e: cluster ## the tests that install, kill and count, on the cluster of `make 
 	KUBECONFIG=$(CHAT4ALL_CACHE)/kubeconfig cargo test --locked $(PACKAGES) --test e2e -- --nocapture --test-threads=1
 
 proof: cluster ## every fault ten times under load, and a report of what became of each message; takes about two and a half hours on two cores, goes on where it was
-	KUBECONFIG=$(CHAT4ALL_CACHE)/kubeconfig cargo run --locked -p chat4all-e2e --bin proof
+	cargo build --locked $(PACKAGES) --bin proof
+	KUBECONFIG=$(CHAT4ALL_CACHE)/kubeconfig "$(CARGO_TARGET_DIR)/debug/proof"
 
 soak: cluster ## an hour of load with a pod deleted each minute: no process grows and nothing is lost; C4A_SOAK_MINUTES, _RATE and _SEED change it
-	KUBECONFIG=$(CHAT4ALL_CACHE)/kubeconfig cargo run --locked -p chat4all-e2e --bin soak
+	cargo build --locked $(PACKAGES) --bin soak
+	KUBECONFIG=$(CHAT4ALL_CACHE)/kubeconfig "$(CARGO_TARGET_DIR)/debug/soak"
 
 images: ## the images of the programs and of the engines
 	@e2e/prepare.sh build cluster
