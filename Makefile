@@ -39,9 +39,10 @@ unit: ## tests that need nothing but a compiler
 	@e2e/prepare.sh build
 	cargo test --locked $(PACKAGES)
 
+# They wait for pauses, time-outs and rebalances more than they compute.
 integration: ## tests on a real Kafka and Cassandra, which are started under Docker and then removed
 	@e2e/prepare.sh build
-	@e2e/with-backends.sh cargo test --locked $(PACKAGES) -- --ignored
+	@RUST_TEST_THREADS=4 e2e/with-backends.sh cargo test --locked $(PACKAGES) -- --ignored
 
 independent: ## our connectors and our simulator against stand-ins and client libraries that others wrote
 	@e2e/prepare.sh build
