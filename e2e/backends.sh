@@ -31,7 +31,7 @@ start() {
   # The drivers are told 127.0.0.1 and use the port that they first knocked at for every node.
   if [ "$IMAGES" = registries ]; then
     run $kafka "chat4all/kafka:$KAFKA" -p "127.0.0.1:$kafka_port:9092" -e "ADVERTISED=127.0.0.1:$kafka_port" "${ours[@]}"
-    run $cassandra "chat4all/cassandra:$CASSANDRA" -p "127.0.0.1:$cassandra_port:9042" -e ADVERTISED=127.0.0.1 "${ours[@]}"
+    run $cassandra "chat4all/cassandra:$CASSANDRA" -p "127.0.0.1:$cassandra_port:9042" -e ADVERTISED=127.0.0.1 -e COMMITLOG=periodic "${ours[@]}"
   else
     run $kafka "$KAFKA_UPSTREAM" -p "127.0.0.1:$kafka_port:9092" -e KAFKA_HEAP_OPTS=-Xmx256m \
       -e KAFKA_NODE_ID=1 -e KAFKA_PROCESS_ROLES=broker,controller -e KAFKA_CONTROLLER_QUORUM_VOTERS=1@localhost:9093 \
