@@ -104,7 +104,7 @@ pub fn short() -> Vec<Deed> {
     use Deed::{Cut, Engine as E, Pod};
     vec![
         Pod(Whose::Api, Way::Killed),
-        // Not Cassandra: one node may forget the last moment before it is killed.
+        // Not Cassandra, which takes a minute to come back.
         E(Engine::Kafka, Way::Killed),
         Cut(Path::RouterToKafka, SHORT),
         Cut(Path::RouterToCassandra, SHORT),
