@@ -1,4 +1,4 @@
-//! How many routers a load needs, computed from the design's law and not from the operator's code:
+//! How many routers a load needs, computed from the law of docs/decisions.md and not by the operator's code:
 //! what the operator decides is compared with it. Pure.
 
 use std::time::Duration;
@@ -26,12 +26,14 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Routers for this work, before rounding: those for the arrivals, and those for the backlog and
-    /// for what arrives while the group does no work.
+    /// Routers for this work, before rounding. The room that is left beside the arrivals also works off what
+    /// waits, so the larger of two needs counts: the arrivals with their room; and the arrivals with the
+    /// backlog, and with what comes while the group does no work, in what that leaves of the time, at least half.
     pub fn need(&self, work: Work, standstill: Duration) -> f64 {
         let Work { arrival, capacity, backlog } = work;
-        let waiting = backlog + arrival * standstill.as_secs_f64();
-        (arrival / self.utilization + waiting / self.drain.as_secs_f64()) / capacity
+        let (standstill, drain) = (standstill.as_secs_f64(), self.drain.as_secs_f64());
+        let draining = arrival + (backlog + arrival * standstill) / (drain - standstill).max(drain / 2.0);
+        draining.max(arrival / self.utilization) / capacity
     }
 
     /// The count for a need: the next one with which the router with the most partitions has fewer.
@@ -52,8 +54,10 @@ mod tests {
     #[test]
     fn arrivals_are_given_room_and_a_backlog_its_time() {
         let work = Work { arrival: 700.0, capacity: 200.0, backlog: 24_000.0 };
-        assert_eq!(RULES.need(work, Duration::ZERO), 6.0);
-        assert_eq!(RULES.need(Work { arrival: 0.0, ..work }, Duration::from_secs(9)), 1.0);
+        let need = |work, standstill| (RULES.need(work, Duration::from_secs(standstill)) * 1000.0).round() / 1000.0;
+        assert_eq!(need(work, 0), 5.0);
+        assert_eq!(need(Work { backlog: 60_000.0, ..work }, 0), 6.0);
+        assert_eq!(need(Work { arrival: 0.0, ..work }, 20), 1.2);
     }
 
     #[test]
