@@ -58,7 +58,7 @@ impl<'r> Rows<'r> {
 
     /// One after the other, in as few parts as the bounds allow.
     fn parts(self) -> Vec<Vec<Row<'r>>> {
-        if self.whole {
+        if self.whole && !self.rows.is_empty() {
             return vec![self.rows];
         }
         let ranges = parts(self.rows.iter().map(|row| row.bytes));
