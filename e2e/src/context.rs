@@ -1,6 +1,7 @@
 //! What every case has at hand.
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -39,6 +40,18 @@ impl Context {
     /// Tells whoever watches what goes on.
     pub fn say(&self, what: impl std::fmt::Display) {
         eprintln!("    [{:>3} s] {what}", self.started.elapsed().as_secs());
+    }
+}
+
+/// How a program ends whose run tells whether nothing was violated. An error is told with its causes.
+pub fn exit_code(run: Outcome<bool>) -> ExitCode {
+    match run {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {}", told(&*error));
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use chat4all_e2e::context::{Context, Outcome, told};
+use chat4all_e2e::context::{Context, Outcome, exit_code, told};
 use chat4all_e2e::proof::record::Proof;
 use chat4all_e2e::proof::{self, Deed, Run};
 use chat4all_e2e::report;
@@ -12,14 +12,7 @@ use chat4all_e2e::settings::Settings;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run().await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {}", told(&*error));
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run().await)
 }
 
 /// Whether everything that was to be proved was reckoned and nothing was violated.

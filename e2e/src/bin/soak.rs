@@ -3,21 +3,14 @@
 
 use std::process::ExitCode;
 
-use chat4all_e2e::context::{Context, Outcome, told};
+use chat4all_e2e::context::{Context, Outcome, exit_code};
 use chat4all_e2e::report;
 use chat4all_e2e::settings::Settings;
 use chat4all_e2e::soak::soak;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run().await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {}", told(&*error));
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run().await)
 }
 
 /// Whether nothing was violated.
