@@ -128,6 +128,11 @@ mod tests {
         assert_eq!(parts([SMALL + MOST_BYTES, SMALL, SMALL].into_iter()), [0..1, 1..3]);
     }
 
+    #[test]
+    fn where_there_are_no_rows_nothing_is_sent() {
+        assert!(Rows::of_one_partition().parts().is_empty() && Rows::default().parts().is_empty());
+    }
+
     proptest! {
         #[test]
         fn every_row_is_in_one_part_and_no_part_of_several_is_too_large(sizes in proptest::collection::vec(1..2 * MOST_BYTES, 0..60)) {
