@@ -1,25 +1,21 @@
 //! Which pod is the next, from a seed: a run that found something can be made again. Pure.
 
-/// Numbers that follow from a seed: SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators,
-/// 2014).
-#[derive(Debug, Clone)]
-pub struct Chance(u64);
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+/// Numbers that follow from a seed.
+#[derive(Debug)]
+pub struct Chance(StdRng);
 
 impl Chance {
     /// Those of this seed.
     pub fn of(seed: u64) -> Self {
-        Self(seed)
+        Self(StdRng::seed_from_u64(seed))
     }
 
     /// One of the numbers below `bound`; 0 where there is none.
     pub fn draw(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        // Below the bound, so it fits.
-        usize::try_from(mixed % bound.max(1) as u64).unwrap_or_default()
+        self.0.random_range(0..bound.max(1))
     }
 }
 
