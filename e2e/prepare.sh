@@ -69,7 +69,9 @@ start_dockerd() {
   pidof containerd >/dev/null || rm -f /var/run/docker/containerd/containerd.pid
   if ! pidof dockerd >/dev/null; then
     say "starting dockerd (log: $CACHE/logs/dockerd.log)"
-    setsid nohup dockerd >"$CACHE/logs/dockerd.log" 2>&1 </dev/null &
+    # The kernel forwards published ports itself. Docker's proxy process keeps connections to a pod that is gone
+    # until it has no file left, and then ends, and with it the port.
+    setsid nohup dockerd --userland-proxy=false >"$CACHE/logs/dockerd.log" 2>&1 </dev/null &
   fi
   wait_until 60 "dockerd answers" docker info || { tail -5 "$CACHE/logs/dockerd.log" >&2; exit 1; }
 }
