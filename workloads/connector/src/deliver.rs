@@ -230,10 +230,12 @@ impl Deliverer {
                     Ok(request) => request,
                     Err(outcome) => return Ok(self.write_down(delivery, replays, before, outcome).await),
                 };
+                let answer = self.call(&prepared, request, &begun, lease).await?;
                 if let Some(recipient) = paced {
+                    // The provider counts from when the call came to it, which was no later than this.
                     self.pairs.sent(recipient, Instant::now());
                 }
-                self.call(&prepared, request, &begun, lease).await?
+                answer
             }
             // Nothing of the message was sent, so there is no attempt to write down before.
             Err(refusal) => Answer::Refused(refusal),
