@@ -10,7 +10,7 @@ PACKAGES = --workspace
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up down dev test lint unit integration independent charts e2e proof soak images cluster simulate-scaling bench bench-assignment bench-connectors bench-growth measure-offsets generate
+.PHONY: help up down dev test lint unit integration independent charts e2e proof soak images cluster simulate-scaling bench bench-assignment bench-connectors measure-offsets generate
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,7 +78,7 @@ simulate-scaling: ## compare the scaling of routers with ceil(lag / threshold), 
 	@e2e/prepare.sh build
 	cargo run --locked --quiet -p chat4all-operator --example simulate-scaling
 
-bench: ## what the API accepts and a router moves, beside floors, and whether it falls as things grow; PARTS="accept router read" chooses
+bench: ## what the API accepts and a router moves, beside floors, and how cost grows; PARTS="accept router read growth" chooses
 	@e2e/prepare.sh build
 	cargo build --locked --release $(PACKAGES) --bin chat4all --example bench
 	@e2e/with-backends.sh "$(CARGO_TARGET_DIR)/release/examples/bench" $(PARTS)
@@ -92,11 +92,6 @@ bench-connectors: ## what one connector replica carries a second and holds in me
 	@e2e/prepare.sh build
 	cargo build --locked --release $(PACKAGES) --example bench-connectors
 	@e2e/with-backends.sh "$(CARGO_TARGET_DIR)/release/examples/bench-connectors"
-
-bench-growth: ## what routers move, cost and pause for as partitions and replicas grow, on a Kafka and a Cassandra under Docker
-	@e2e/prepare.sh build
-	cargo build --locked --release $(PACKAGES) --bin chat4all --example bench-growth
-	@e2e/with-backends.sh "$(CARGO_TARGET_DIR)/release/examples/bench-growth"
 
 measure-offsets: ## what looking at the offsets of 1, 10 and 100 clusters costs the operator, on a Kafka under Docker
 	@e2e/prepare.sh build

@@ -12,10 +12,13 @@ pub enum Part {
     Router,
     /// How long the API takes for a page.
     Read,
+    /// What more partitions and replicas cost.
+    Growth,
 }
 
 /// In the order in which they are run.
-const ALL: [(&str, Part); 3] = [("accept", Part::Accept), ("router", Part::Router), ("read", Part::Read)];
+const ALL: [(&str, Part); 4] =
+    [("accept", Part::Accept), ("router", Part::Router), ("read", Part::Read), ("growth", Part::Growth)];
 
 /// The parts of these names, or all where there is no name. The error is one line that names the parts.
 pub fn named(names: &[String]) -> Result<Vec<Part>, String> {
@@ -42,12 +45,12 @@ mod tests {
 
     #[test]
     fn all_parts_are_run_where_none_is_named() {
-        assert_eq!(of(&[]), Ok(vec![Part::Accept, Part::Router, Part::Read]));
+        assert_eq!(of(&[]), Ok(vec![Part::Accept, Part::Router, Part::Read, Part::Growth]));
     }
 
     #[test]
     fn a_name_of_no_part_is_told_with_those_that_there_are() {
         let told = of(&["router", "reed"]).unwrap_err();
-        assert_eq!(told, "the bench has no part \"reed\"; its parts are accept, router, read");
+        assert_eq!(told, "the bench has no part \"reed\"; its parts are accept, router, read, growth");
     }
 }

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::sleep;
 
-use crate::change::{Change, Pauses};
-use crate::flow;
-use crate::owners::Owners;
+use super::change::{Change, Pauses};
+use super::flow;
+use super::owners::Owners;
 use crate::place::Place;
 use crate::process::Process;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use chat4all_measure::{Standstill, longest};
 use jiff::Timestamp;
 
-use crate::flow::PACE;
-use crate::owners::Shared;
+use super::flow::PACE;
+use super::owners::Shared;
 
 /// A change of the group.
 pub struct Change {

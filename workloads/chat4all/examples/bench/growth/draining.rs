@@ -6,9 +6,10 @@ use chat4all_measure::{Rounded, rounded};
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::backlog;
+use crate::cores;
 use crate::place::{CONNECTOR, Place};
 use crate::process::{Process, mib};
-use crate::{backlog, cores};
 
 /// The names of the fields are the headings.
 #[derive(Serialize)]
