@@ -68,6 +68,11 @@ impl Downstream {
         }
     }
 
+    /// Kafka was away. What is finished before routers have found it again says nothing about a step up.
+    pub(super) fn interrupted(&mut self) {
+        self.step = None;
+    }
+
     /// Looks at the newest intervals, the newest last, of a topic with so many partitions.
     pub(super) fn look<'a>(
         &mut self,

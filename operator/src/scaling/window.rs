@@ -87,9 +87,12 @@ impl Window {
         if !undisturbed {
             self.advance.iter_mut().for_each(Advance::disturbed);
         }
-        if let Some(offsets) = offsets {
-            let calm = undisturbed && before.is_some_and(|before| before.readable && before.undisturbed);
-            self.take_in(at, sorted(offsets), calm.then_some((replicas, pods)));
+        match offsets {
+            Some(offsets) => {
+                let calm = undisturbed && before.is_some_and(|before| before.readable && before.undisturbed);
+                self.take_in(at, sorted(offsets), calm.then_some((replicas, pods)));
+            }
+            None => self.downstream.interrupted(),
         }
     }
 

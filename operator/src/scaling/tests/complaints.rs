@@ -148,6 +148,27 @@ fn keda_7092_a_bottleneck_that_is_gone_is_noticed_by_a_small_step() {
 }
 
 #[test]
+fn routers_that_are_slow_because_the_broker_was_away_are_not_taken_for_too_many() {
+    let mut routers = Routers::unknown(2, 120).backlog(100_000);
+    routers.policy.max = 6;
+    while routers.replicas == 2 {
+        if let Verdict::Scale { to, .. } = routers.poll(480).verdict {
+            routers.scale(to);
+        }
+    }
+    routers.readable = false;
+    routers.watch(15, 480);
+    routers.readable = true;
+    // They find it again one after the other.
+    routers.downstream = 240;
+    for _ in 0..60 / POLL {
+        let verdict = routers.poll(480).verdict;
+        assert!(!matches!(verdict, Verdict::Hold(Hold::DownstreamBound { .. })), "{verdict:?}");
+    }
+    assert_eq!(routers.replicas, 6);
+}
+
+#[test]
 fn keda_4098_a_broker_that_cannot_be_asked_changes_nothing() {
     let mut routers = Routers::known(4, 100);
     routers.follow(600, 250);
