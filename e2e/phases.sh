@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs make targets one after the other, says how long each took, and ends with one line of counted tests.
-#   phases.sh TARGET...
+#   phases.sh TARGET[+TARGET]...     those that a + joins run at the same time
 . "$(dirname "$0")/lib.sh"
 
 log=$CACHE/logs/test.log
@@ -8,15 +8,25 @@ log=$CACHE/logs/test.log
 times=()
 # counts LEAST: a failure that is no test's, such as a compiler's, counts as LEAST failed.
 counts() { awk -v least="$1" '/^test result:/ {passed += $4; failed += $6} END {printf "%d passed, %d failed\n", passed, (failed > least ? failed : least)}' "$log"; }
-for target; do
+run() { make --no-print-directory -C "$root" "$1"; }
+at_once() { # TARGET...
+  local target made=() failed=0
+  [ $# -gt 1 ] || { run "$1"; return; }
+  # What runs in the background does not hear Ctrl-C.
+  trap 'kill "${made[@]}"; exit 130' INT TERM
+  for target; do run "$target" & made+=($!); done
+  for target in "${made[@]}"; do wait "$target" || failed=1; done
+  return $failed
+}
+for phase; do
   begin=$SECONDS
-  say "=== $target"
-  if ! make --no-print-directory -C "$root" "$target" 2>&1 | tee -a "$log"; then
-    printf '\nmake %s failed; the whole output: %s\n' "$target" "$log"
+  say "=== $phase"
+  if ! at_once ${phase//+/ } 2>&1 | tee -a "$log"; then
+    printf '\nmake %s failed; the whole output: %s\n' "${phase//+/ }" "$log"
     counts 1
     exit 1
   fi
-  times+=("$target $((SECONDS - begin)) s")
+  times+=("$phase $((SECONDS - begin)) s")
 done
 printf '\n'
 printf '  %s\n' "${times[@]}" "total $SECONDS s"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Compiles the two programs (release) and makes their images chat4all/chat4all and chat4all/chat4all-operator.
-# An image is made anew only when its binary, its base or the Dockerfile has changed.
+# What was made of the same sources, compiler and base is taken from Docker or the cache folder: to cargo, all
+# files of a new clone have changed.
 . "$(dirname "$0")/../lib.sh"
 
 [ -n "${IMAGES:=${CHAT4ALL_IMAGES:-}}" ] || decide_images
@@ -15,7 +16,20 @@ in_container() {
   here=$(ldd --version 2>/dev/null | sed -n '1s/.* //p')
   [ -z "$here" ] || [ "$(printf '%s\n2.36\n' "$here" | sort -V | tail -1)" != 2.36 ]
 }
-if in_container; then
+where=here
+! in_container || where=container
+
+base=() base_id=distroless
+if [ "$IMAGES" = registries ]; then
+  reference=$("$root/e2e/images/base.sh")
+  base=(--build-arg "BASE=$reference")
+  base_id=$(docker image inspect -f '{{.Id}}' "$reference")
+fi
+
+content=$(stamp Cargo.toml Cargo.lock operator workloads e2e/images/Dockerfile "=$base_id" "=$where" "=$(rustc --version)")
+if have_image "chat4all/chat4all:$VERSION" "$content" && have_image "chat4all/chat4all-operator:$VERSION" "$content"; then exit; fi
+
+if [ $where = container ]; then
   target=$CACHE/target-debian12
   mkdir -p "$target" "$CACHE/cargo-debian12"
   say "compiling in rust:1-bookworm, since this machine's libc is not Debian 12's"
@@ -27,26 +41,17 @@ else
   cargo build --locked --release "${packages[@]}"
 fi
 
-base=() base_id=distroless
-if [ "$IMAGES" = registries ]; then
-  reference=$("$root/e2e/images/base.sh")
-  base=(--build-arg "BASE=$reference")
-  base_id=$(docker image inspect -f '{{.Id}}' "$reference")
-fi
-
 context=$(mktemp -d "$CACHE/context.XXXX")
 trap 'rm -rf "$context"' EXIT
 program() { # NAME
-  local image=chat4all/$1:$VERSION content
-  content=$(stamp "$target/release/$1" "$root/e2e/images/Dockerfile" "=$base_id")
-  if image_has_stamp "$image" "$content"; then return; fi
+  local image=chat4all/$1:$VERSION
   ln -f "$target/release/chat4all" "$target/release/chat4all-operator" "$context" 2>/dev/null \
     || cp "$target/release/chat4all" "$target/release/chat4all-operator" "$context"
   docker_build -f "$root/e2e/images/Dockerfile" --target "$1" -t "$image" "${base[@]}" \
     --build-arg "VERSION=$VERSION" --build-arg "CONTENT=$content" "$context"
   # A library that the base lacks shows here and not as a crashing pod.
   docker run --rm --read-only --cap-drop ALL "$image" --version >/dev/null || die "$image does not start; is a library missing in its base? ldd $target/release/$1"
-  say "built $image: $(docker image inspect -f '{{.Size}}' "$image" | numfmt --to=iec)"
+  keep_image "$image" "$content"
 }
 program chat4all
 program chat4all-operator

@@ -17,6 +17,9 @@ use crate::history::{Stored, StoredDelivery};
 /// Longer than the API waits for Kafka's acknowledgement (11 s), so that it is the API who tells.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
+/// A pod that was killed says nothing. Who does not even acknowledge for so long is not there.
+const GONE_AFTER: Duration = Duration::from_secs(3);
+
 /// What every refusal of the API begins its type with.
 const PROBLEM: &str = "https://chat4all.io/problems/";
 
@@ -91,7 +94,7 @@ impl Api {
     /// Signs in.
     pub async fn sign_in(base: &str, name: &str, password: &str) -> Result<Self, Error> {
         // What proxies are set for does not concern loopback.
-        let http = Client::builder().timeout(TIMEOUT).no_proxy().build();
+        let http = Client::builder().timeout(TIMEOUT).tcp_user_timeout(GONE_AFTER).no_proxy().build();
         let http = http.map_err(|error| Error::NoAnswer("the HTTP client".into(), error))?;
         let user = User { name: name.to_owned(), password: password.to_owned(), token: RwLock::default() };
         let api = Self { http, base: base.to_owned(), user: Arc::new(user) };

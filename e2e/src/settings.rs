@@ -29,7 +29,7 @@ pub struct Settings {
     /// `C4A_E2E_DRAIN_SECONDS`: how long accepted messages may take to be read, once the load has
     /// ended. Default: 120.
     pub drain: Duration,
-    /// `C4A_E2E_IDLE_SECONDS`: for how long nothing may be written while nothing happens. Default: 30.
+    /// `C4A_E2E_IDLE_SECONDS`: for how long nothing may be written while nothing happens. Default: 20.
     pub idle: Duration,
     /// `C4A_E2E_AWAY_SECONDS`: for how long the API server is taken away. Default: 20.
     pub away: Duration,
@@ -74,7 +74,7 @@ impl Settings {
             messages: number(&variable, "C4A_E2E_MESSAGES", 5000)?,
             deletions: number(&variable, "C4A_E2E_DELETIONS", 5)?,
             drain: Duration::from_secs(number(&variable, "C4A_E2E_DRAIN_SECONDS", 120)?),
-            idle: Duration::from_secs(number(&variable, "C4A_E2E_IDLE_SECONDS", 30)?),
+            idle: Duration::from_secs(number(&variable, "C4A_E2E_IDLE_SECONDS", 20)?),
             away: Duration::from_secs(number(&variable, "C4A_E2E_AWAY_SECONDS", 20)?),
             rounds: number(&variable, "C4A_PROOF_ROUNDS", ROUNDS)?,
             faults: list(&variable("C4A_PROOF_FAULTS").unwrap_or_default()),

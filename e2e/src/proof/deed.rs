@@ -88,7 +88,7 @@ pub fn all() -> Vec<Deed> {
         Provider("slow (3 s)", json!({"delayMillis": 3000}), SHORT),
         Provider("failing (503)", json!({"status": 503}), SHORT),
         Provider("throttling (429)", json!({"code": 130_429, "status": 429}), SHORT),
-        taking_and_not_answering(),
+        Provider("taking and not answering", json!({"dropAnswer": true, "accept": true}), SHORT),
         Provider("neither taking nor answering", json!({"dropAnswer": true}), SHORT),
         Upgrade,
         Scale,
@@ -108,12 +108,7 @@ pub fn short() -> Vec<Deed> {
         E(Engine::Kafka, Way::Killed),
         Cut(Path::RouterToKafka, SHORT),
         Cut(Path::RouterToCassandra, SHORT),
-        taking_and_not_answering(),
     ]
-}
-
-fn taking_and_not_answering() -> Deed {
-    Deed::Provider("taking and not answering", json!({"dropAnswer": true, "accept": true}), SHORT)
 }
 
 impl Deed {

@@ -10,10 +10,10 @@ use chat4all_e2e::story::{Duplicates, Story, Watched};
 use serde_json::json;
 
 /// A connector has one pod and all partitions: its end is worth fewer repetitions than a router's.
-const CONNECTORS: u32 = 3;
+const CONNECTORS: u32 = 2;
 
 /// Messages that are sent at least while connectors end.
-const WITH_CONNECTORS: u64 = 3000;
+const WITH_CONNECTORS: u64 = 2000;
 
 pub async fn routers_deleted(context: Arc<Context>) -> Outcome {
     let mut story = Story::begin(&context, "routers deleted", Watched::Routers).await?;
