@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         trial("a_backlog_scales_the_routers_once_to_the_right_number_and_they_come_down_after_it", |c| {
             Box::pin(scaling::by_the_backlog(c))
         }),
-        trial("a_broker_that_restarts_while_a_backlog_drains_costs_no_message_and_no_other_count", |c| {
+        trial("a_broker_that_restarts_while_a_backlog_drains_costs_no_message_and_no_needless_change", |c| {
             Box::pin(scaling::by_the_backlog_while_the_broker_restarts(c))
         }),
     ];
