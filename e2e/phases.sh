@@ -10,12 +10,12 @@ times=()
 counts() { awk -v least="$1" '/^test result:/ {passed += $4; failed += $6} END {printf "%d passed, %d failed\n", passed, (failed > least ? failed : least)}' "$log"; }
 run() { make --no-print-directory -C "$root" "$1"; }
 at_once() { # TARGET...
-  local target made=() failed=0
+  local target pid made=() failed=0
   [ $# -gt 1 ] || { run "$1"; return; }
   # What runs in the background does not hear Ctrl-C.
   trap 'kill "${made[@]}"; exit 130' INT TERM
   for target; do run "$target" & made+=($!); done
-  for target in "${made[@]}"; do wait "$target" || failed=1; done
+  for pid in "${made[@]}"; do wait "$pid" || failed=1; done
   return $failed
 }
 for phase; do

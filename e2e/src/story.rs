@@ -196,11 +196,6 @@ impl<'a> Story<'a> {
         self.load.accepted().saturating_sub(self.follower.received() as u64)
     }
 
-    /// The same with those that the API has not accepted yet.
-    pub fn outstanding(&self) -> u64 {
-        self.load.due().saturating_sub(self.follower.received() as u64)
-    }
-
     /// Waits until so many messages wait.
     pub async fn until_backlog(&self, messages: u64, limit: Duration) -> Outcome {
         Ok(wait::until(format!("{messages} messages wait"), limit, async || match self.backlog() {

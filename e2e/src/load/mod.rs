@@ -53,7 +53,6 @@ struct Shared {
     /// How many messages must be sent before a stop counts.
     at_least: u64,
     sent: Mutex<Sent>,
-    due: AtomicU64,
     accepted: AtomicU64,
     repeated: AtomicU64,
     held_back: AtomicU64,
@@ -90,7 +89,6 @@ impl Load {
             stop: CancellationToken::new(),
             at_least,
             sent: Mutex::default(),
-            due: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
             repeated: AtomicU64::new(0),
             held_back: AtomicU64::new(0),
@@ -102,11 +100,6 @@ impl Load {
     /// Now, on the clock of the accepted messages.
     pub fn now(&self) -> Timestamp {
         self.shared.clock.now()
-    }
-
-    /// How many messages were to be sent so far, whatever became of them.
-    pub fn due(&self) -> u64 {
-        self.shared.due.load(Ordering::Relaxed)
     }
 
     /// How many messages were accepted so far.
@@ -138,7 +131,6 @@ async fn run(shared: Arc<Shared>) -> TaskTracker {
         }
         let due = shared.clock.started + shared.schedule.due(n);
         sleep_until(due).await;
-        shared.due.fetch_add(1, Ordering::Relaxed);
         let place = match places.clone().try_acquire_owned() {
             Ok(place) => Some(place),
             Err(_) => {

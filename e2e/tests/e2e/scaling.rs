@@ -176,9 +176,9 @@ async fn up_and_drained(
     }
     // What arrives in two seconds is on its way through routers with so little CPU, and no backlog.
     story.until_drained(u64::from(2 * RATE), DRAINED_WITHIN).await?;
+    let drained = decided.elapsed().as_secs_f64();
     // What gathered while the broker was away may have needed more.
     every_change_up_is_by_the_law(rules, context, &known).await?;
-    let drained = decided.elapsed().as_secs_f64();
     let aim = format!("{drain_seconds} and the pods' start");
     let jump = format!("drained after {} -> {} routers", told.from, told.to);
     context.report().measured(Figure::new(case, jump, drained, "s", aim));
