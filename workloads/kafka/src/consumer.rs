@@ -12,7 +12,10 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 use tokio::sync::mpsc;
 
+use crate::Error;
 use crate::assignment::PartitionId;
+use crate::config::KafkaConfig;
+use crate::forgotten::Down;
 
 /// What the group asks of this member.
 #[derive(Debug)]
@@ -27,13 +30,7 @@ pub(crate) struct Context {
     group: String,
     rebalances: mpsc::UnboundedSender<Rebalance>,
     closing: AtomicBool,
-}
-
-impl Context {
-    pub(crate) fn new(group: String) -> (Self, mpsc::UnboundedReceiver<Rebalance>) {
-        let (rebalances, receiver) = mpsc::unbounded_channel();
-        (Self { group, rebalances, closing: AtomicBool::new(false) }, receiver)
-    }
+    pub(crate) down: Down,
 }
 
 impl ClientContext for Context {
@@ -53,6 +50,7 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(group = self.group, %error, reason, "kafka client");
+        self.down.note(&error);
     }
 }
 
@@ -85,6 +83,24 @@ impl ConsumerContext for Context {
 pub(crate) struct Member {
     pub(crate) client: Arc<StreamConsumer<Context>>,
     pub(crate) rebalances: mpsc::UnboundedReceiver<Rebalance>,
+}
+
+impl Member {
+    /// A client that has not subscribed yet.
+    pub(crate) fn new(kafka: &KafkaConfig, group: &str) -> Result<Self, Error> {
+        let (sender, rebalances) = mpsc::unbounded_channel();
+        let context = Context {
+            group: group.to_owned(),
+            rebalances: sender,
+            closing: AtomicBool::new(false),
+            down: Down::default(),
+        };
+        let client: StreamConsumer<Context> = kafka
+            .consumer(group)
+            .create_with_context(context)
+            .map_err(|source| Error::Create { role: "consumer", servers: kafka.bootstrap_servers.clone(), source })?;
+        Ok(Self { client: Arc::new(client), rebalances })
+    }
 }
 
 impl Drop for Member {

@@ -11,10 +11,13 @@ mod config;
 mod consumer;
 mod dead_letter;
 mod flow;
+mod forgotten;
 mod gate;
 mod lanes;
 mod last_commit;
 mod lease;
+#[cfg(test)]
+mod lone_broker;
 mod look;
 mod metrics;
 mod persist;

@@ -1,16 +1,20 @@
 //! Sends records and answers when the broker has acknowledged them.
 
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::metadata::Metadata;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use rdkafka::types::RDKafkaErrorCode;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::Error;
 use crate::config::{DELIVERY_TIMEOUT, KafkaConfig};
+use crate::forgotten::{Down, answered, forgotten};
 
 /// How long a caller waits for room in the producer's queue.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -18,7 +22,28 @@ const QUEUE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Sends records with `acks=all` and idempotence. Cheap to clone.
 #[derive(Clone)]
 pub struct Producer {
-    client: FutureProducer<Context>,
+    client: Arc<Current>,
+    /// Puts another client in the place of one that has forgotten its brokers.
+    _renewing: Arc<AbortOnDropHandle<()>>,
+}
+
+#[derive(Clone)]
+struct Client {
+    producer: FutureProducer<Context>,
+    down: Arc<Down>,
+}
+
+/// The client that sends at present.
+struct Current(RwLock<Client>);
+
+impl Current {
+    fn get(&self) -> Client {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, client: Client) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = client;
+    }
 }
 
 /// Where the broker put a record.
@@ -61,14 +86,11 @@ impl ProduceError {
 }
 
 impl Producer {
-    /// A producer; connects in the background.
+    /// A producer; connects in the background. Wants a runtime of tokio's around it.
     pub fn connect(kafka: &KafkaConfig) -> Result<Self, Error> {
-        let client = kafka.producer().create_with_context(Context).map_err(|source| Error::Create {
-            role: "producer",
-            servers: kafka.bootstrap_servers.clone(),
-            source,
-        })?;
-        Ok(Self { client })
+        let client = Arc::new(Current(RwLock::new(Client::create(kafka)?)));
+        let renewing = tokio::spawn(renew(kafka.clone(), client.clone()));
+        Ok(Self { client, _renewing: Arc::new(AbortOnDropHandle::new(renewing)) })
     }
 
     /// Sends a record and waits for the acknowledgement, at most 11 s.
@@ -85,7 +107,7 @@ impl Producer {
             record = record
                 .headers(headers.iter().fold(all, |all, (key, value)| all.insert(Header { key, value: Some(*value) })));
         }
-        match self.client.send(record, QUEUE_TIMEOUT).await {
+        match self.client.get().producer.send(record, QUEUE_TIMEOUT).await {
             Ok(placed) => Ok(Placed { partition: placed.partition, offset: placed.offset }),
             Err((source, _)) => {
                 let topic = topic.to_owned();
@@ -100,20 +122,56 @@ impl Producer {
 
     /// Asks the cluster for metadata; for readiness. Waits at most `timeout`.
     pub async fn reachable(&self, timeout: Duration) -> bool {
-        let client = self.client.clone();
-        let asked = tokio::task::spawn_blocking(move || client.client().fetch_metadata(None, timeout));
-        matches!(asked.await, Ok(Ok(_)))
+        answered(self.client.get().asked(), timeout).await
     }
 
     /// The error after which the producer takes nothing more and the process must be started again.
     pub fn fatal_error(&self) -> Option<String> {
-        self.client.client().fatal_error().map(|(code, reason)| format!("{code}: {reason}"))
+        self.client.get().producer.client().fatal_error().map(|(code, reason)| format!("{code}: {reason}"))
     }
 
     /// Waits until everything sent is answered, at most `timeout`. Returns whether it was.
     pub async fn flush(&self, timeout: Duration) -> bool {
-        let client = self.client.clone();
-        matches!(tokio::task::spawn_blocking(move || client.flush(timeout)).await, Ok(Ok(())))
+        let producer = self.client.get().producer;
+        matches!(tokio::task::spawn_blocking(move || producer.flush(timeout)).await, Ok(Ok(())))
+    }
+}
+
+impl Client {
+    fn create(kafka: &KafkaConfig) -> Result<Self, Error> {
+        let down = Arc::new(Down::default());
+        let producer = kafka
+            .producer()
+            .create_with_context(Context { down: down.clone() })
+            .map_err(|source| Error::Create { role: "producer", servers: kafka.bootstrap_servers.clone(), source })?;
+        Ok(Self { producer, down })
+    }
+
+    /// How it is asked for the metadata of the cluster.
+    fn asked(&self) -> impl Fn(Duration) -> KafkaResult<Metadata> + Clone + Send + 'static {
+        let producer = self.producer.clone();
+        move |patience| producer.client().fetch_metadata(None, patience)
+    }
+}
+
+/// Replaces the client whenever it has forgotten its brokers. What waits in the old one is told that it
+/// timed out, as in any other outage.
+async fn renew(kafka: KafkaConfig, current: Arc<Current>) {
+    loop {
+        let client = current.get();
+        forgotten(&kafka, &client.down, client.asked()).await;
+        match Client::create(&kafka) {
+            Ok(fresh) => {
+                tracing::warn!("the producer had forgotten all brokers (librdkafka 5301): another one takes its place");
+                current.set(fresh);
+            }
+            Err(error) => {
+                tracing::error!(%error, "the producer has forgotten all brokers and cannot be made anew; trying again");
+                client.down.again();
+            }
+        }
+        // Its destructor waits for its threads.
+        _ = tokio::task::spawn_blocking(move || drop(client)).await;
     }
 }
 
@@ -129,7 +187,9 @@ fn may_have_been_stored(error: &KafkaError) -> bool {
     )
 }
 
-struct Context;
+struct Context {
+    down: Arc<Down>,
+}
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -141,5 +201,6 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, reason, "kafka producer");
+        self.down.note(&error);
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use rdkafka::Message as _;
-use rdkafka::consumer::{Consumer as _, StreamConsumer};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -20,8 +20,9 @@ use tokio_util::sync::CancellationToken;
 use crate::Error;
 use crate::assignment::{Assignment, PartitionId};
 use crate::config::KafkaConfig;
-use crate::consumer::{Context, Member, Rebalance, give_back, ids, list, take};
+use crate::consumer::{Member, Rebalance, give_back, ids, list, take};
 use crate::flow::Limits;
+use crate::forgotten::forgotten;
 use crate::gate::Gate;
 use crate::lanes::Lanes;
 use crate::last_commit::LastCommit;
@@ -72,6 +73,7 @@ pub struct Settings {
 
 /// A member of a consumer group that gives each record to a handler.
 pub struct Consumer<H> {
+    kafka: KafkaConfig,
     member: Member,
     settings: Settings,
     topics: Vec<Arc<str>>,
@@ -110,6 +112,14 @@ struct Finished {
     end: End,
 }
 
+/// Why a member belongs to its group no more.
+enum Outcome {
+    Stopped,
+    /// Its client has forgotten every broker.
+    Forgotten,
+}
+
+/// How a handler came back.
 enum End {
     Done,
     Released,
@@ -135,13 +145,9 @@ impl<H: Handler> Consumer<H> {
         gate: Gate,
         metrics: ConsumerMetrics,
     ) -> Result<Self, Error> {
-        let (context, rebalances) = Context::new(settings.group.clone());
-        let client: StreamConsumer<Context> = kafka
-            .consumer(&settings.group)
-            .create_with_context(context)
-            .map_err(|source| Error::Create { role: "consumer", servers: kafka.bootstrap_servers.clone(), source })?;
         Ok(Self {
-            member: Member { client: Arc::new(client), rebalances },
+            kafka: kafka.clone(),
+            member: Member::new(kafka, &settings.group)?,
             topics: settings.topics.iter().map(|t| t.as_str().into()).collect(),
             group: Group { group: settings.group.clone() },
             shares: Shares::of(&settings.topics),
@@ -172,24 +178,54 @@ impl<H: Handler> Consumer<H> {
 
     /// Consumes until `shutdown`; then finishes what is at work, commits and leaves the group.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), Error> {
+        loop {
+            let outcome = self.belong(&shutdown).await;
+            self.give_up().await;
+            if !matches!(outcome, Ok(Outcome::Forgotten)) {
+                leave(self.member, &self.group).await;
+                return outcome.map(drop);
+            }
+            tracing::warn!(
+                group = self.group.group,
+                "the consumer had forgotten all brokers (librdkafka 5301): another member takes its place"
+            );
+            let fresh = Member::new(&self.kafka, &self.settings.group)?;
+            leave(std::mem::replace(&mut self.member, fresh), &self.group).await;
+        }
+    }
+
+    /// Belongs to the group for as long as it can.
+    async fn belong(&mut self, shutdown: &CancellationToken) -> Result<Outcome, Error> {
         let topics: Vec<&str> = self.settings.topics.iter().map(String::as_str).collect();
         self.member
             .client
             .subscribe(&topics)
             .map_err(|source| Error::Subscribe { topics: self.settings.topics.clone(), source })?;
-        let outcome = self.consume(shutdown).await;
-        // After an error there may be handlers at work: they end before their partitions are somebody else's.
+        let (kafka, client) = (self.kafka.clone(), self.member.client.clone());
+        let asked = client.clone();
+        let forgotten = forgotten(&kafka, &client.context().down, move |patience| asked.fetch_metadata(None, patience));
+        tokio::select! {
+            ended = self.consume(shutdown) => ended.map(|()| Outcome::Stopped),
+            () = forgotten => Ok(Outcome::Forgotten),
+        }
+    }
+
+    /// Lets everything go. Other than after a shutdown there may be handlers at work: they end before
+    /// their partitions are somebody else's.
+    async fn give_up(&mut self) {
         self.running.shutdown().await;
-        self.assignment = Assignment::default();
+        self.drains.clear();
+        for id in self.assignment.ids() {
+            self.assignment.give_up(&id);
+        }
+        self.lanes = Lanes::default();
         self.show();
         self.pulse.set_joined(false);
         self.waker.rest().await;
         self.shares.rest().await;
-        self.leave().await;
-        outcome
     }
 
-    async fn consume(&mut self, shutdown: CancellationToken) -> Result<(), Error> {
+    async fn consume(&mut self, shutdown: &CancellationToken) -> Result<(), Error> {
         let client = self.member.client.clone();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -524,17 +560,15 @@ impl<H: Handler> Consumer<H> {
     fn fatal(&self, source: KafkaError) -> Error {
         Error::Fatal { group: self.group.group.clone(), source }
     }
+}
 
-    /// Closes the client, which commits and leaves the group. Its destructor waits for the broker, so
-    /// it runs aside and not for ever. Unsubscribing before would not be quicker: closed while it is
-    /// still giving partitions back, the client forgets to leave, and the group waits for the session
-    /// time-out.
-    async fn leave(self) {
-        let member = self.member;
-        let closed = tokio::task::spawn_blocking(move || drop(member));
-        if tokio::time::timeout(LEAVE, closed).await.is_err() {
-            tracing::warn!(group = self.group.group, "the group did not answer; leaving without it");
-        }
+/// Closes the client, which commits and leaves the group. Its destructor waits for the broker, so it runs
+/// aside and not for ever. Unsubscribing before would not be quicker: closed while it is still giving
+/// partitions back, the client forgets to leave, and the group waits for the session time-out.
+async fn leave(member: Member, group: &Group) {
+    let closed = tokio::task::spawn_blocking(move || drop(member));
+    if tokio::time::timeout(LEAVE, closed).await.is_err() {
+        tracing::warn!(group = group.group, "the group did not answer; leaving without it");
     }
 }
 
