@@ -10,10 +10,13 @@ use super::replicas::{fit, level_from};
 const STEP: f64 = 1.3;
 /// The gain must be at least this share of what the step promised.
 const GAIN: f64 = 0.5;
-/// Saturated intervals before the step that a judgement needs.
-const BEFORE: usize = 2;
-/// Saturated intervals after it.
-const AFTER: usize = 3;
+/// What a judgement needs before the step.
+const BEFORE: Enough = Enough { intervals: 2, seconds: 8.0 };
+/// What it needs after it.
+const AFTER: Enough = Enough { intervals: 3, seconds: 12.0 };
+/// The newest of so many times as long are taken where there are as many. Replicas with little CPU commit in
+/// lumps some seconds apart, and what is finished between two of them says little.
+const LONGER: f64 = 2.5;
 /// Busy replicas are saturated from here on.
 const SATURATED: f64 = 0.9;
 /// Throughputs that differ by less are the same.
@@ -29,6 +32,15 @@ pub(super) struct Downstream {
     /// The last step up, while there is something to compare with.
     step: Option<Step>,
     finding: Option<Finding>,
+}
+
+/// Saturated intervals that make a judgement.
+#[derive(Clone, Copy)]
+struct Enough {
+    /// At least so many,
+    intervals: usize,
+    /// which are at least so long together.
+    seconds: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -127,14 +139,21 @@ impl Downstream {
 fn throughput<'a>(
     intervals: impl DoubleEndedIterator<Item = &'a Interval>,
     replicas: u32,
-    enough: usize,
+    enough: Enough,
 ) -> Option<f64> {
     let of_these = |interval: &&Interval| {
         matches!(interval.effort, Effort::Usable { replicas: count, .. } if count == replicas) && is_saturated(interval)
     };
-    let newest: Vec<_> = intervals.rev().filter(of_these).take(2 * enough).collect();
-    let seconds: f64 = newest.iter().map(|interval| interval.seconds).sum();
-    (newest.len() >= enough).then(|| newest.iter().map(|interval| interval.done()).sum::<f64>() / seconds)
+    let (mut count, mut seconds, mut done) = (0, 0.0, 0.0);
+    for interval in intervals.rev().filter(of_these) {
+        if count >= enough.intervals && seconds >= LONGER * enough.seconds {
+            break;
+        }
+        count += 1;
+        seconds += interval.seconds;
+        done += interval.done();
+    }
+    (count >= enough.intervals && seconds >= enough.seconds).then(|| done / seconds)
 }
 
 /// Only the pods themselves can say that all of them were there.
@@ -142,5 +161,53 @@ fn is_saturated(interval: &Interval) -> bool {
     match interval.effort {
         Effort::Usable { saturated, busy: Some(busy), .. } => saturated || busy >= SATURATED,
         Effort::Usable { busy: None, .. } | Effort::Unusable => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLL: u64 = 2;
+
+    fn interval(number: u64, done: f64) -> Interval {
+        Interval {
+            ended: Duration::from_secs(POLL * number),
+            seconds: POLL as f64,
+            messages_arrived: Box::default(),
+            statuses_arrived: 0.0,
+            messages_done: done,
+            statuses_done: 0.0,
+            effort: Effort::Usable { replicas: 3, busy: Some(1.0), saturated: true },
+        }
+    }
+
+    /// They finish 100 a second, and commit after 6 s and after 10 s by turns.
+    fn lumps() -> impl Iterator<Item = Interval> {
+        (1..).map(|number| interval(number, if matches!(number % 8, 0 | 3) { 800.0 } else { 0.0 }))
+    }
+
+    #[test]
+    fn replicas_that_commit_in_lumps_are_not_taken_for_much_faster_or_slower_than_they_are() {
+        for polls in 10..50 {
+            let seen: Vec<_> = lumps().take(polls).collect();
+            for enough in [BEFORE, AFTER] {
+                if let Some(throughput) = throughput(seen.iter(), 3, enough) {
+                    assert!((75.0..=125.0).contains(&throughput), "{throughput} after {polls} polls");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_judgement_needs_both_intervals_and_time() {
+        let of = |count, seconds| {
+            let intervals: Vec<_> = (1..=count).map(|n| Interval { seconds, ..interval(n, 10.0) }).collect();
+            throughput(intervals.iter(), 3, BEFORE)
+        };
+        assert_eq!(of(1, 30.0), None);
+        assert_eq!(of(2, 30.0), Some(10.0 / 30.0));
+        assert_eq!(of(3, 2.0), None);
+        assert_eq!(of(4, 2.0), Some(5.0));
     }
 }
