@@ -26,7 +26,7 @@ dev: ## everything in one process, without Docker or Kubernetes; keeps nothing
 	@cargo run --locked -p chat4all -- dev
 
 test: ## every check and test: lint, unit, integration, independent, charts, e2e
-	@e2e/phases.sh lint unit integration independent+cluster charts e2e
+	@e2e/phases.sh lint unit+integration independent+cluster charts e2e
 
 lint: ## format, clippy, dependencies (that generated files are current is a unit test)
 	@e2e/prepare.sh build lint

@@ -9,13 +9,15 @@ times=()
 # counts LEAST: a failure that is no test's, such as a compiler's, counts as LEAST failed.
 counts() { awk -v least="$1" '/^test result:/ {passed += $4; failed += $6} END {printf "%d passed, %d failed\n", passed, (failed > least ? failed : least)}' "$log"; }
 run() { make --no-print-directory -C "$root" "$1"; }
-at_once() { # TARGET...
-  local target pid made=() failed=0
-  [ $# -gt 1 ] || { run "$1"; return; }
+at_once() { # TARGET...: shows the first at its work, and what the others said when they are done
+  local target pid first=$1 made=() failed=0
+  shift
   # What runs in the background does not hear Ctrl-C.
-  trap 'kill "${made[@]}"; exit 130' INT TERM
-  for target; do run "$target" & made+=($!); done
+  trap '[ ${#made[@]} = 0 ] || kill "${made[@]}"; exit 130' INT TERM
+  for target; do run "$target" >"$CACHE/logs/$target.log" 2>&1 & made+=($!); done
+  run "$first" || failed=1
   for pid in "${made[@]}"; do wait "$pid" || failed=1; done
+  for target; do say "--- $target"; cat "$CACHE/logs/$target.log"; done
   return $failed
 }
 for phase; do
