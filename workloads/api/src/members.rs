@@ -13,10 +13,10 @@ use moka::future::Cache;
 use tokio::time::Instant;
 
 /// A member who is taken out may still write for so long; the router has the last word anyway.
-const REMEMBERED: Duration = Duration::from_secs(10);
+const REMEMBERED: Duration = Duration::from_secs(60);
 /// A request after this age, in seconds, has the store asked again. Another age for each conversation, each
 /// time: those that became known together would all be read together, and hold everything else up.
-const RENEWED: std::ops::Range<f64> = 5.0..9.0;
+const RENEWED: std::ops::Range<f64> = 5.0..15.0;
 /// In members over all conversations: at some 100 bytes each about 10 MB.
 const MOST_MEMBERS: u64 = 100_000;
 
