@@ -1,9 +1,10 @@
-//! What to do with a request that carries an `Idempotency-Key`. Pure.
+//! What to do with a request that carries an `Idempotency-Key`, and how many of them at once.
 
 use axum::http::HeaderMap;
 use chat4all_message::MessageId;
 use chat4all_store::{Claim, ClaimState};
 use jiff::Timestamp;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::problem::{Kind, Problem};
 
@@ -13,6 +14,33 @@ const LONGEST_KEY: usize = 255;
 /// After so many seconds a claim that is still in flight has lost its maker: it answers within
 /// 11 s (the producer's bound) plus two calls of the store (8 s each).
 pub(crate) const DEAD_AFTER: i64 = 30;
+
+/// How many requests with a key are at work at once. Each costs the store two conditional writes; with more of them
+/// a slow store only makes all of them late, and what clients then repeat keeps it slow after it has recovered.
+pub(crate) const AT_ONCE: usize = 256;
+
+/// Seconds until one that had no turn comes again: thousands may wait for an engine to come back.
+const RETRY_AFTER: u64 = 2;
+
+/// Turns for requests with a key.
+#[derive(Debug)]
+pub(crate) struct Turns(Semaphore);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Semaphore::new(AT_ONCE))
+    }
+}
+
+impl Turns {
+    /// A turn, to be held for as long as the request is at work.
+    pub(crate) fn take(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        self.0.try_acquire().map_err(|_none_left| {
+            let detail = "too many requests with an Idempotency-Key are waiting for Kafka or the store; nothing was accepted, send this one again";
+            Problem::unavailable(RETRY_AFTER, detail)
+        })
+    }
+}
 
 /// What a standing claim means for a request with the same key.
 #[derive(Debug, PartialEq, Eq)]

@@ -126,6 +126,7 @@ pub(crate) async fn message(
     let key = idempotency::key(&headers)?;
     let bytes = body::read(&headers, body, LARGEST_BODY).await?;
     let draft = Draft::read(&bytes, &user, &api.connectors)?;
+    let _turn = key.as_ref().map(|_| api.keyed.take()).transpose()?;
     let members = api.members.look_up(&draft.conversation, &draft.sender).await?;
     draft.may_enter(&members, user.role)?;
     match key {

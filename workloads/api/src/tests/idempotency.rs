@@ -1,12 +1,15 @@
 //! `POST /v1/messages` with an `Idempotency-Key`.
 
+use std::sync::atomic::Ordering;
+
 use chat4all_message::MessageId;
 use chat4all_store::{Claim, ClaimState, RequestKey};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::testing::{Answer, Mood, World, hello};
+use crate::idempotency::AT_ONCE;
+use crate::testing::{Answer, Mood, World, hello, post, send};
 
 fn key(name: &str) -> RequestKey {
     RequestKey { user: "ana".into(), key: name.into() }
@@ -109,6 +112,34 @@ async fn after_a_lost_acknowledgement_the_retry_uses_the_same_message_id() {
     let answer = world.post_with_key("ana", &hello(), "k1").await;
     assert_eq!((answer.status.as_u16(), id(&answer)), (202, stored.to_string()));
     assert!(world.kafka.messages().iter().all(|message| message.message_id == stored), "one message, however often");
+}
+
+#[tokio::test]
+async fn no_more_requests_with_a_key_than_a_slow_engine_can_bear_are_at_work_at_once() {
+    let world = World::new();
+    let token = world.token("ana").await;
+    let send = |n: usize| send(world.app(), post(&token, &hello(), Some(&format!("k{n}"))));
+    world.kafka.mood.send_replace(Mood::Waits);
+    let mut at_work: Vec<_> = (0..AT_ONCE).map(|n| tokio::spawn(send(n))).collect();
+    while world.kafka.waiting.load(Ordering::Relaxed) < AT_ONCE {
+        tokio::task::yield_now().await;
+    }
+    let refused = send(AT_ONCE).await;
+    refused.problem(503, "unavailable");
+    assert_eq!(refused.headers["retry-after"], "2");
+    // Who reads, or has no key, is not kept waiting by them.
+    assert_eq!(world.get_as("ana", "/v1/channels").await.status, 200);
+
+    world.kafka.permits.add_permits(1);
+    let (first, _, rest) = futures::future::select_all(at_work).await;
+    assert_eq!(first.unwrap().status, 202);
+    at_work = rest;
+    at_work.push(tokio::spawn(send(AT_ONCE)));
+    world.kafka.permits.add_permits(AT_ONCE);
+    for answer in futures::future::join_all(at_work).await {
+        assert_eq!(answer.unwrap().status, 202);
+    }
+    assert_eq!(world.kafka.messages().len(), AT_ONCE + 1);
 }
 
 #[tokio::test]
