@@ -15,16 +15,19 @@ const LONGEST_KEY: usize = 255;
 /// 11 s (the producer's bound) plus two calls of the store (8 s each).
 pub(crate) const DEAD_AFTER: i64 = 30;
 
-/// How many requests with a key are at work at once. Each costs the store two conditional writes; with more of them
-/// a slow store only makes all of them late, and what clients then repeat keeps it slow after it has recovered.
+/// How many requests with a key are claimed at once. A claim is a conditional write; with more of them a slow store only
+/// makes all of them late, and what clients then repeat keeps it slow after it has recovered.
 pub(crate) const AT_ONCE: usize = 256;
 
-/// Seconds until one that had no turn comes again: thousands may wait for an engine to come back.
+/// Seconds until one that had no turn comes again: thousands may wait for the store to come back.
 const RETRY_AFTER: u64 = 2;
 
 /// Turns for requests with a key.
 #[derive(Debug)]
 pub(crate) struct Turns(Semaphore);
+
+/// To be held until the request is claimed.
+pub(crate) type Turn<'a> = SemaphorePermit<'a>;
 
 impl Default for Turns {
     fn default() -> Self {
@@ -33,10 +36,10 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// A turn, to be held for as long as the request is at work.
-    pub(crate) fn take(&self) -> Result<SemaphorePermit<'_>, Problem> {
+    /// A turn, or what to tell when all are taken.
+    pub(crate) fn take(&self) -> Result<Turn<'_>, Problem> {
         self.0.try_acquire().map_err(|_none_left| {
-            let detail = "too many requests with an Idempotency-Key are waiting for Kafka or the store; nothing was accepted, send this one again";
+            let detail = "too many requests with an Idempotency-Key are waiting for the store; nothing was accepted, send this one again";
             Problem::unavailable(RETRY_AFTER, detail)
         })
     }

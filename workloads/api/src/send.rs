@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::caller::Caller;
 use crate::draft::Draft;
-use crate::idempotency::{self, Step};
+use crate::idempotency::{self, Step, Turn};
 use crate::problem::{Document, Problem};
 use crate::{Api, body};
 
@@ -126,7 +126,7 @@ pub(crate) async fn message(
     let key = idempotency::key(&headers)?;
     let bytes = body::read(&headers, body, LARGEST_BODY).await?;
     let draft = Draft::read(&bytes, &user, &api.connectors)?;
-    let _turn = key.as_ref().map(|_| api.keyed.take()).transpose()?;
+    let turn = key.as_ref().map(|_| api.keyed.take()).transpose()?;
     let members = api.members.look_up(&draft.conversation, &draft.sender).await?;
     draft.may_enter(&members, user.role)?;
     match key {
@@ -137,13 +137,20 @@ pub(crate) async fn message(
         }
         Some(key) => {
             let key = RequestKey { user: user.address.to_string(), key };
-            once(&api, draft, &key, Sha256::digest(&bytes).into()).await
+            once(&api, turn, draft, &key, Sha256::digest(&bytes).into()).await
         }
     }
 }
 
-/// Sends a message whose request may come several times.
-async fn once(api: &Api, draft: Draft, key: &RequestKey, fingerprint: [u8; 32]) -> Result<Response, Problem> {
+/// Sends a message whose request may come several times. Its `turn` ends when it is claimed: what waits for
+/// Kafka keeps nobody from the store.
+async fn once(
+    api: &Api,
+    turn: Option<Turn<'_>>,
+    draft: Draft,
+    key: &RequestKey,
+    fingerprint: [u8; 32],
+) -> Result<Response, Problem> {
     let conversation = draft.conversation.clone();
     let mut claim =
         Claim { fingerprint, message_id: MessageId::now(), since: Timestamp::now(), state: ClaimState::InFlight };
@@ -161,6 +168,7 @@ async fn once(api: &Api, draft: Draft, key: &RequestKey, fingerprint: [u8; 32]) 
             }
         }
     }
+    drop(turn);
     if let Err(error) = place(api, draft, claim.message_id).await {
         return Err(failed(api, key, &claim, &error).await);
     }

@@ -115,31 +115,34 @@ async fn after_a_lost_acknowledgement_the_retry_uses_the_same_message_id() {
 }
 
 #[tokio::test]
-async fn no_more_requests_with_a_key_than_a_slow_engine_can_bear_are_at_work_at_once() {
+async fn when_as_many_as_a_slow_store_bears_are_being_claimed_the_next_is_told_to_come_again() {
     let world = World::new();
-    let token = world.token("ana").await;
-    let send = |n: usize| send(world.app(), post(&token, &hello(), Some(&format!("k{n}"))));
-    world.kafka.mood.send_replace(Mood::Waits);
-    let mut at_work: Vec<_> = (0..AT_ONCE).map(|n| tokio::spawn(send(n))).collect();
-    while world.kafka.waiting.load(Ordering::Relaxed) < AT_ONCE {
-        tokio::task::yield_now().await;
-    }
-    let refused = send(AT_ONCE).await;
+    let mut turns: Vec<_> = (0..AT_ONCE).map(|_| world.api.keyed.take().unwrap()).collect();
+    let refused = world.post_with_key("ana", &hello(), "k1").await;
     refused.problem(503, "unavailable");
     assert_eq!(refused.headers["retry-after"], "2");
-    // Who reads, or has no key, is not kept waiting by them.
-    assert_eq!(world.get_as("ana", "/v1/channels").await.status, 200);
-
-    world.kafka.permits.add_permits(1);
-    let (first, _, rest) = futures::future::select_all(at_work).await;
-    assert_eq!(first.unwrap().status, 202);
-    at_work = rest;
-    at_work.push(tokio::spawn(send(AT_ONCE)));
-    world.kafka.permits.add_permits(AT_ONCE);
-    for answer in futures::future::join_all(at_work).await {
-        assert_eq!(answer.unwrap().status, 202);
+    assert!(world.kafka.messages().is_empty());
+    assert_eq!(world.post_as("ana", &hello()).await.status, 202, "without a key nothing is claimed");
+    turns.pop();
+    for key in ["k1", "k2"] {
+        assert_eq!(world.post_with_key("ana", &hello(), key).await.status, 202, "a turn comes back");
     }
-    assert_eq!(world.kafka.messages().len(), AT_ONCE + 1);
+}
+
+#[tokio::test]
+async fn requests_that_wait_for_kafka_keep_no_other_from_being_claimed() {
+    let world = World::new();
+    let token = world.token("ana").await;
+    world.kafka.mood.send_replace(Mood::Waits);
+    let request = |n| send(world.app(), post(&token, &hello(), Some(&format!("k{n}"))));
+    let waiting: Vec<_> = (0..=AT_ONCE).map(|n| tokio::spawn(request(n))).collect();
+    while world.kafka.waiting.load(Ordering::Relaxed) <= AT_ONCE {
+        tokio::task::yield_now().await;
+    }
+    world.kafka.permits.add_permits(AT_ONCE + 1);
+    for answer in waiting {
+        assert_eq!(answer.await.unwrap().status, 202);
+    }
 }
 
 #[tokio::test]
