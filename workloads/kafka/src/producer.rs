@@ -22,29 +22,12 @@ const QUEUE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Sends records with `acks=all` and idempotence. Cheap to clone.
 #[derive(Clone)]
 pub struct Producer {
-    client: Arc<Current>,
+    current: Arc<RwLock<Client>>,
     /// Puts another client in the place of one that has forgotten its brokers.
     _renewing: Arc<AbortOnDropHandle<()>>,
 }
 
-#[derive(Clone)]
-struct Client {
-    producer: FutureProducer<Context>,
-    down: Arc<Down>,
-}
-
-/// The client that sends at present.
-struct Current(RwLock<Client>);
-
-impl Current {
-    fn get(&self) -> Client {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, client: Client) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = client;
-    }
-}
+type Client = FutureProducer<Context>;
 
 /// Where the broker put a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,9 +71,10 @@ impl ProduceError {
 impl Producer {
     /// A producer; connects in the background. Wants a runtime of tokio's around it.
     pub fn connect(kafka: &KafkaConfig) -> Result<Self, Error> {
-        let client = Arc::new(Current(RwLock::new(Client::create(kafka)?)));
-        let renewing = tokio::spawn(renew(kafka.clone(), client.clone()));
-        Ok(Self { client, _renewing: Arc::new(AbortOnDropHandle::new(renewing)) })
+        let down = Arc::<Down>::default();
+        let current = Arc::new(RwLock::new(create(kafka, &down)?));
+        let renewing = tokio::spawn(renew(kafka.clone(), current.clone(), down));
+        Ok(Self { current, _renewing: Arc::new(AbortOnDropHandle::new(renewing)) })
     }
 
     /// Sends a record and waits for the acknowledgement, at most 11 s.
@@ -107,7 +91,7 @@ impl Producer {
             record = record
                 .headers(headers.iter().fold(all, |all, (key, value)| all.insert(Header { key, value: Some(*value) })));
         }
-        match self.client.get().producer.send(record, QUEUE_TIMEOUT).await {
+        match current(&self.current).send(record, QUEUE_TIMEOUT).await {
             Ok(placed) => Ok(Placed { partition: placed.partition, offset: placed.offset }),
             Err((source, _)) => {
                 let topic = topic.to_owned();
@@ -122,56 +106,55 @@ impl Producer {
 
     /// Asks the cluster for metadata; for readiness. Waits at most `timeout`.
     pub async fn reachable(&self, timeout: Duration) -> bool {
-        answered(self.client.get().asked(), timeout).await
+        answered(asking(current(&self.current)), timeout).await
     }
 
     /// The error after which the producer takes nothing more and the process must be started again.
     pub fn fatal_error(&self) -> Option<String> {
-        self.client.get().producer.client().fatal_error().map(|(code, reason)| format!("{code}: {reason}"))
+        current(&self.current).client().fatal_error().map(|(code, reason)| format!("{code}: {reason}"))
     }
 
     /// Waits until everything sent is answered, at most `timeout`. Returns whether it was.
     pub async fn flush(&self, timeout: Duration) -> bool {
-        let producer = self.client.get().producer;
-        matches!(tokio::task::spawn_blocking(move || producer.flush(timeout)).await, Ok(Ok(())))
+        let client = current(&self.current);
+        matches!(tokio::task::spawn_blocking(move || client.flush(timeout)).await, Ok(Ok(())))
     }
 }
 
-impl Client {
-    fn create(kafka: &KafkaConfig) -> Result<Self, Error> {
-        let down = Arc::new(Down::default());
-        let producer = kafka
-            .producer()
-            .create_with_context(Context { down: down.clone() })
-            .map_err(|source| Error::Create { role: "producer", servers: kafka.bootstrap_servers.clone(), source })?;
-        Ok(Self { producer, down })
-    }
+fn create(kafka: &KafkaConfig, down: &Arc<Down>) -> Result<Client, Error> {
+    kafka.producer().create_with_context(Context { down: down.clone() }).map_err(|source| Error::Create {
+        role: "producer",
+        servers: kafka.bootstrap_servers.clone(),
+        source,
+    })
+}
 
-    /// How it is asked for the metadata of the cluster.
-    fn asked(&self) -> impl Fn(Duration) -> KafkaResult<Metadata> + Clone + Send + 'static {
-        let producer = self.producer.clone();
-        move |patience| producer.client().fetch_metadata(None, patience)
-    }
+fn current(held: &RwLock<Client>) -> Client {
+    held.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// How a client is asked for the metadata of the cluster.
+fn asking(client: Client) -> impl Fn(Duration) -> KafkaResult<Metadata> + Clone + Send + 'static {
+    move |patience| client.client().fetch_metadata(None, patience)
 }
 
 /// Replaces the client whenever it has forgotten its brokers. What waits in the old one is told that it
 /// timed out, as in any other outage.
-async fn renew(kafka: KafkaConfig, current: Arc<Current>) {
+async fn renew(kafka: KafkaConfig, held: Arc<RwLock<Client>>, down: Arc<Down>) {
     loop {
-        let client = current.get();
-        forgotten(&kafka, &client.down, client.asked()).await;
-        match Client::create(&kafka) {
+        forgotten(&kafka, &down, asking(current(&held))).await;
+        match create(&kafka, &down) {
             Ok(fresh) => {
                 tracing::warn!("the producer had forgotten all brokers (librdkafka 5301): another one takes its place");
-                current.set(fresh);
+                let old = std::mem::replace(&mut *held.write().unwrap_or_else(PoisonError::into_inner), fresh);
+                // Its destructor waits for its threads.
+                _ = tokio::task::spawn_blocking(move || drop(old)).await;
             }
             Err(error) => {
                 tracing::error!(%error, "the producer has forgotten all brokers and cannot be made anew; trying again");
-                client.down.again();
+                down.again();
             }
         }
-        // Its destructor waits for its threads.
-        _ = tokio::task::spawn_blocking(move || drop(client)).await;
     }
 }
 
