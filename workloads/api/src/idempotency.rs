@@ -50,7 +50,7 @@ impl Turns {
 pub(crate) enum Step {
     /// It was accepted: give the first answer again.
     Replay(MessageId),
-    /// Its maker died over it. Go on with the same message id: should the record be in Kafka
+    /// Its maker gave it up or died over it. Go on with the same message id: should the record be in Kafka
     /// already, the router writes the same rows again and makes the same deliveries, and the
     /// ledger skips those that were sent.
     TakeOver(MessageId),
@@ -76,6 +76,7 @@ pub(crate) fn step(standing: &Claim, fingerprint: &[u8; 32], now: Timestamp) -> 
     let age = now.duration_since(standing.since).as_secs();
     match standing.state {
         ClaimState::Accepted => Step::Replay(standing.message_id),
+        ClaimState::Unknown => Step::TakeOver(standing.message_id),
         ClaimState::InFlight if age >= DEAD_AFTER => Step::TakeOver(standing.message_id),
         ClaimState::InFlight => {
             let detail = "the first request with this Idempotency-Key is still at work; ask again";
@@ -110,6 +111,7 @@ mod tests {
     #[rstest]
     #[case(ClaimState::Accepted)]
     #[case(ClaimState::InFlight)]
+    #[case(ClaimState::Unknown)]
     fn another_body_is_refused_whatever_became_of_the_first(#[case] state: ClaimState) {
         let Step::Refuse(problem) = step(&claim(state), &[2; 32], at(100)) else { panic!() };
         assert_eq!(problem.kind, Kind::KeyReused);
@@ -123,6 +125,12 @@ mod tests {
             assert_eq!(problem.kind, Kind::KeyInFlight);
         }
         assert_eq!(step(&claim, &[1; 32], at(30)), Step::TakeOver(claim.message_id));
+    }
+
+    #[test]
+    fn a_claim_that_its_maker_gave_up_is_taken_over_at_once() {
+        let claim = claim(ClaimState::Unknown);
+        assert_eq!(step(&claim, &[1; 32], at(0)), Step::TakeOver(claim.message_id));
     }
 
     #[rstest]

@@ -198,7 +198,7 @@ async fn place(api: &Api, draft: Draft, id: MessageId) -> Result<(), ProduceErro
 }
 
 /// What to tell when a request with a key failed. When it is certain that nothing was stored, the
-/// key is given back. Otherwise the claim stays in flight: the retry takes it over with the same
+/// key is given back. Otherwise the claim is given up: the retry takes it over with the same
 /// message id, so that the message is sent once even if Kafka has it already.
 async fn failed(api: &Api, key: &RequestKey, claim: &Claim, error: &ProduceError) -> Problem {
     if error.is_certain() {
@@ -211,8 +211,15 @@ async fn failed(api: &Api, key: &RequestKey, claim: &Claim, error: &ProduceError
         }
     }
     let detail = "Kafka did not acknowledge the message in time; send the request again with the same Idempotency-Key";
-    let age = Timestamp::now().duration_since(claim.since).as_secs();
-    Problem::unavailable(u64::try_from(idempotency::DEAD_AFTER - age).unwrap_or(0).max(KAFKA_RETRY_AFTER), detail)
+    let wait = match api.store.give_up(key, claim).await {
+        Ok(()) => KAFKA_RETRY_AFTER,
+        Err(error) => {
+            tracing::warn!(%error, "could not give an idempotency key up");
+            let age = Timestamp::now().duration_since(claim.since).as_secs();
+            u64::try_from(idempotency::DEAD_AFTER - age).unwrap_or(0).max(KAFKA_RETRY_AFTER)
+        }
+    };
+    Problem::unavailable(wait, detail)
 }
 
 /// What to tell when a request without a key failed.

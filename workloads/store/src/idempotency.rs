@@ -22,6 +22,10 @@ pub trait IdempotencyKeys: Send + Sync {
     /// died over it. A key that was given back meanwhile stays free.
     async fn settle(&self, key: &RequestKey, claim: &Claim) -> Result<()>;
 
+    /// Says that the maker of the claim is through with it without knowing what came of it. Does nothing once
+    /// somebody else has taken the claim over or it was accepted.
+    async fn give_up(&self, key: &RequestKey, claim: &Claim) -> Result<()>;
+
     /// Gives the key back, when its request failed and nothing came of it. Does nothing once
     /// somebody else has taken the claim over or it was accepted.
     async fn withdraw(&self, key: &RequestKey, claim: &Claim) -> Result<()>;
@@ -41,7 +45,7 @@ pub struct RequestKey {
 pub struct Claim {
     /// SHA-256 of the request's body.
     pub fingerprint: [u8; 32],
-    /// The id that the message has or will have; whoever takes a dead claim over uses it again.
+    /// The id that the message has or will have; whoever takes the claim over uses it again.
     pub message_id: MessageId,
     /// When it was claimed.
     pub since: Timestamp,
@@ -54,6 +58,8 @@ pub struct Claim {
 pub enum ClaimState {
     /// Somebody is at it.
     InFlight,
+    /// Nobody is at it, and whether the message was stored is not known.
+    Unknown,
     /// It was accepted; the answer follows from the message id.
     Accepted,
 }

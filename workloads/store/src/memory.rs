@@ -447,6 +447,11 @@ fn waiting_key(connector: &str, delivery: &WaitingDelivery) -> (String, Timestam
     (connector.to_owned(), to_millis(delivery.due), delivery.delivery_id)
 }
 
+/// Whether what stands is this claim, with nobody but its maker at it.
+fn is_at_work(standing: &Claim, claim: &Claim) -> bool {
+    *standing == Claim { since: to_millis(claim.since), state: ClaimState::InFlight, ..claim.clone() }
+}
+
 #[async_trait]
 impl IdempotencyKeys for Memory {
     async fn claim(&self, key: &RequestKey, claim: &Claim) -> Result<Option<Claim>> {
@@ -474,11 +479,18 @@ impl IdempotencyKeys for Memory {
         Ok(())
     }
 
+    async fn give_up(&self, key: &RequestKey, claim: &Claim) -> Result<()> {
+        if let Some(standing) = self.state().claims.get_mut(key)
+            && is_at_work(&standing.value, claim)
+        {
+            standing.value.state = ClaimState::Unknown;
+        }
+        Ok(())
+    }
+
     async fn withdraw(&self, key: &RequestKey, claim: &Claim) -> Result<()> {
-        let since = to_millis(claim.since);
         let mut state = self.state();
-        let ours = |c: &Claim| c.message_id == claim.message_id && c.since == since && c.state == ClaimState::InFlight;
-        if state.claims.get(key).is_some_and(|standing| ours(&standing.value)) {
+        if state.claims.get(key).is_some_and(|standing| is_at_work(&standing.value, claim)) {
             state.claims.remove(key);
         }
         Ok(())

@@ -294,6 +294,9 @@ impl IdempotencyKeys for Away {
     async fn settle(&self, _: &RequestKey, _: &Claim) -> Result<()> {
         away()
     }
+    async fn give_up(&self, _: &RequestKey, _: &Claim) -> Result<()> {
+        away()
+    }
     async fn withdraw(&self, _: &RequestKey, _: &Claim) -> Result<()> {
         away()
     }

@@ -249,6 +249,10 @@ impl IdempotencyKeys for Scripted {
         self.around(self.memory.settle(key, claim)).await
     }
 
+    async fn give_up(&self, key: &RequestKey, claim: &Claim) -> Result<()> {
+        self.around(self.memory.give_up(key, claim)).await
+    }
+
     async fn withdraw(&self, key: &RequestKey, claim: &Claim) -> Result<()> {
         self.around(self.memory.withdraw(key, claim)).await
     }

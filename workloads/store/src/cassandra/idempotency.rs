@@ -39,6 +39,13 @@ impl IdempotencyKeys for Cassandra {
         self.execute(action, &self.statements.settle, values).await.map(drop)
     }
 
+    async fn give_up(&self, key: &RequestKey, claim: &Claim) -> Result<()> {
+        let action = || "give up an idempotency key".to_owned();
+        let condition = (claim.message_id.as_uuid(), millis(claim.since), state(ClaimState::InFlight));
+        let values = (TTL, state(ClaimState::Unknown), &key.user, &key.key, condition.0, condition.1, condition.2);
+        self.execute(action, &self.statements.give_up, values).await.map(drop)
+    }
+
     async fn withdraw(&self, key: &RequestKey, claim: &Claim) -> Result<()> {
         let action = || "give an idempotency key back".to_owned();
         let condition = (claim.message_id.as_uuid(), millis(claim.since), state(ClaimState::InFlight));
@@ -50,6 +57,7 @@ impl IdempotencyKeys for Cassandra {
 fn state(state: ClaimState) -> &'static str {
     match state {
         ClaimState::InFlight => "in_flight",
+        ClaimState::Unknown => "unknown",
         ClaimState::Accepted => "accepted",
     }
 }
@@ -61,7 +69,7 @@ fn read<'a>(column: impl Fn(&'static str) -> Option<&'a CqlValue>) -> std::resul
     let id = column("message_id").and_then(CqlValue::as_uuid).ok_or_else(|| wrong("message_id"))?;
     let since = column("since").and_then(CqlValue::as_cql_timestamp).ok_or_else(|| wrong("since"))?;
     let text = column("state").and_then(CqlValue::as_text).ok_or_else(|| wrong("state"))?;
-    let states = [ClaimState::InFlight, ClaimState::Accepted];
+    let states = [ClaimState::InFlight, ClaimState::Unknown, ClaimState::Accepted];
     Ok(Claim {
         fingerprint: fingerprint.as_slice().try_into().map_err(|_| wrong("fingerprint"))?,
         message_id: message_id(id)?,

@@ -67,6 +67,7 @@ macro_rules! for_each_behaviour {
             keys_of_different_users_are_apart
             a_settled_claim_stands_for_those_who_come_later
             a_withdrawn_key_can_be_claimed_again_and_a_settled_one_cannot
+            a_claim_that_was_given_up_stands_as_unknown_until_it_is_taken_over
             the_store_answers_a_ping
         }
     };
@@ -726,6 +727,24 @@ pub async fn a_withdrawn_key_can_be_claimed_again_and_a_settled_one_cannot(store
     let accepted = Claim { state: ClaimState::Accepted, ..taken_over.clone() };
     store.settle(&key, &accepted).await.unwrap();
     store.withdraw(&key, &taken_over).await.unwrap();
+    assert_eq!(store.claim(&key, &claim()).await.unwrap(), Some(accepted), "it was accepted");
+}
+
+pub async fn a_claim_that_was_given_up_stands_as_unknown_until_it_is_taken_over(store: &dyn Store) {
+    let (key, ours) = (key(), claim());
+    store.claim(&key, &ours).await.unwrap();
+    store.give_up(&key, &ours).await.unwrap();
+    let unknown = Claim { state: ClaimState::Unknown, ..ours.clone() };
+    assert_eq!(store.claim(&key, &claim()).await.unwrap(), Some(unknown));
+
+    let taken_over = Claim { since: at("2026-11-25T10:01:00Z"), ..ours.clone() };
+    store.settle(&key, &taken_over).await.unwrap();
+    store.give_up(&key, &ours).await.unwrap();
+    assert_eq!(store.claim(&key, &claim()).await.unwrap(), Some(taken_over.clone()), "it was taken over");
+
+    let accepted = Claim { state: ClaimState::Accepted, ..taken_over.clone() };
+    store.settle(&key, &accepted).await.unwrap();
+    store.give_up(&key, &taken_over).await.unwrap();
     assert_eq!(store.claim(&key, &claim()).await.unwrap(), Some(accepted), "it was accepted");
 }
 
