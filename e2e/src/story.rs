@@ -268,6 +268,17 @@ impl<'a> Story<'a> {
         .await?)
     }
 
+    /// Waits until no message is tried again and again: who was refused in an outage has been accepted since.
+    pub(crate) async fn until_nothing_is_repeated_within(&self, limit: Duration) -> Outcome {
+        Ok(wait::until("every message that was refused has been accepted", limit, async || {
+            match self.load.repeating() {
+                0 => Look::Yes(()),
+                repeating => Look::NotYet(format!("{repeating} are still being tried")),
+            }
+        })
+        .await?)
+    }
+
     /// What is done ends containers that are then started again.
     pub fn expect_restarts(&mut self) {
         self.restarts_before = None;

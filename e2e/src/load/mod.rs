@@ -55,6 +55,8 @@ struct Shared {
     sent: Mutex<Sent>,
     accepted: AtomicU64,
     repeated: AtomicU64,
+    /// Messages whose first request was not accepted and that are still being tried.
+    repeating: AtomicU64,
     held_back: AtomicU64,
 }
 
@@ -91,6 +93,7 @@ impl Load {
             sent: Mutex::default(),
             accepted: AtomicU64::new(0),
             repeated: AtomicU64::new(0),
+            repeating: AtomicU64::new(0),
             held_back: AtomicU64::new(0),
         });
         let task = tokio::spawn(run(shared.clone()));
@@ -105,6 +108,11 @@ impl Load {
     /// How many messages were accepted so far.
     pub fn accepted(&self) -> u64 {
         self.shared.accepted.load(Ordering::Relaxed)
+    }
+
+    /// How many messages are tried again and again and have not been accepted.
+    pub fn repeating(&self) -> u64 {
+        self.shared.repeating.load(Ordering::Relaxed)
     }
 
     /// Sends what is left of the least number, waits for every answer, and returns the outcome.

@@ -17,32 +17,37 @@ impl Shared {
         let (message, sequence) = self.schedule.message(n);
         let sent = Instant::now();
         let mut requests = 0;
-        loop {
+        let outcome = loop {
             requests += 1;
             let (after, why) = match self.api.send(&message).await {
-                Sent::Accepted(message_id) => {
-                    let accepted = Accepted {
-                        message_id,
-                        conversation: message.conversation,
-                        sequence,
-                        intended: self.clock.at(due),
-                        sent: self.clock.at(sent),
-                        acked: self.clock.now(),
-                        requests,
-                    };
-                    self.accepted.fetch_add(1, Ordering::Relaxed);
-                    return self.sent.lock().await.accepted.push(accepted);
-                }
+                Sent::Accepted(message_id) => break Ok(message_id),
                 Sent::Again { after, why } if sent.elapsed() < PATIENCE => (after, why),
-                Sent::Again { why, .. } | Sent::Refused(why) => {
-                    let line = format!("{} number {sequence}, {requests} requests: {why}", message.conversation);
-                    return self.sent.lock().await.not_accepted.push(line);
-                }
+                Sent::Again { why, .. } | Sent::Refused(why) => break Err(why),
             };
             if self.repeated.fetch_add(1, Ordering::Relaxed) == 0 {
                 eprintln!("    first request that is repeated: {why}");
             }
+            if requests == 1 {
+                self.repeating.fetch_add(1, Ordering::Relaxed);
+            }
             sleep(after.unwrap_or(PAUSE)).await;
+        };
+        if requests > 1 {
+            self.repeating.fetch_sub(1, Ordering::Relaxed);
+        }
+        let acked = self.clock.now();
+        match outcome {
+            Ok(message_id) => {
+                let (intended, sent) = (self.clock.at(due), self.clock.at(sent));
+                let conversation = message.conversation;
+                let accepted = Accepted { message_id, conversation, sequence, intended, sent, acked, requests };
+                self.accepted.fetch_add(1, Ordering::Relaxed);
+                self.sent.lock().await.accepted.push(accepted);
+            }
+            Err(why) => {
+                let line = format!("{} number {sequence}, {requests} requests: {why}", message.conversation);
+                self.sent.lock().await.not_accepted.push(line);
+            }
         }
     }
 }

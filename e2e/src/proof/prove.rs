@@ -15,7 +15,7 @@ use crate::kube::ready;
 use crate::replicas::Counts;
 use crate::story::{Reckoning, Story, Watched};
 
-/// What waited meanwhile is worked off, and pods are ready.
+/// What was refused meanwhile is accepted, what waited is worked off, and pods are ready.
 const NORMAL_WITHIN: Duration = Duration::from_secs(240);
 
 /// Does it so many times at this rate of messages a second. What a deed needs around its load is made before the load
@@ -67,6 +67,7 @@ async fn again_and_again(
     for round in 1..=rounds {
         let done = make(deed, context, story).await?;
         story.until_every_partition_moved_within(NORMAL_WITHIN).await?;
+        story.until_nothing_is_repeated_within(NORMAL_WITHIN).await?;
         context.sample.resource.until(ready(), NORMAL_WITHIN).await?;
         let normal = hundredths(Timestamp::now().duration_since(done.at).as_secs_f64());
         context.say(format!("{round} of {rounds}: {}, all is normal {normal:.1} s after it began", done.victim));

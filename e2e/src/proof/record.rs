@@ -80,8 +80,8 @@ pub struct Round {
     pub kept_s: f64,
     /// The longest standstill of a partition with work after it, in seconds.
     pub longest_pause_s: f64,
-    /// From `at` until messages of every partition went all the way again and the resource was ready, in
-    /// seconds: at least `kept_s`.
+    /// From `at` until messages of every partition went all the way again, every message that was refused
+    /// meanwhile had been accepted, and the resource was ready, in seconds: at least `kept_s`.
     pub normal_after_s: f64,
 }
 
