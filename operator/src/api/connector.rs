@@ -220,7 +220,8 @@ pub struct CircuitBreaker {
     #[schemars(range(min = 1, max = 3600))]
     pub window_seconds: i32,
 
-    /// How long the breaker stays open before trial calls, 1 to 3600 seconds. Default: 30.
+    /// The longest that the breaker stays open before trial calls, 1 to 3600 seconds: at first 5, twice as long
+    /// after each trial that failed. Default: 30.
     #[serde(default = "default_open")]
     #[schemars(range(min = 1, max = 3600))]
     pub open_seconds: i32,

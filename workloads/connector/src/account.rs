@@ -405,7 +405,7 @@ mod tests {
         for _ in 0..10 {
             enter(&account).await.report(Health::Unwell, None);
         }
-        assert!(!admitted_within(&account, 29).await);
+        assert!(!admitted_within(&account, 4).await);
         assert!(admitted_within(&account, 2).await);
     }
 

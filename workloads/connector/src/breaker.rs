@@ -7,6 +7,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::Instant;
 
+/// How long it stays open when a call failed that was none of a trial's: most failures are over sooner than any that
+/// people would configure for a provider that is down.
+const FIRST: Duration = Duration::from_secs(5);
+
 /// When to stop calling a provider that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -17,7 +21,7 @@ pub struct BreakerPolicy {
     pub minimum_calls: u32,
     /// The window, in seconds.
     pub window_seconds: u64,
-    /// How long it stays open, in seconds.
+    /// The longest that it stays open, in seconds: 5 s at first, twice as long after each trial that failed.
     pub open_seconds: u64,
     /// Trial calls when it is half-open; it closes when all of them succeed.
     pub half_open_calls: u32,
@@ -40,9 +44,19 @@ pub(crate) struct Breaker {
 
 #[derive(Debug)]
 enum Phase {
-    Closed { window: VecDeque<Second> },
-    Open { until: Instant },
-    HalfOpen { trials: u32, succeeded: u32 },
+    Closed {
+        window: VecDeque<Second>,
+    },
+    Open {
+        until: Instant,
+        wait: Duration,
+    },
+    /// After so long a wait.
+    HalfOpen {
+        trials: u32,
+        succeeded: u32,
+        wait: Duration,
+    },
 }
 
 /// The calls that ended in one second.
@@ -98,13 +112,15 @@ impl Breaker {
 
     /// When an open breaker becomes half-open.
     pub(crate) fn open_until(&self) -> Option<Instant> {
-        if let Phase::Open { until } = self.phase { Some(until) } else { None }
+        if let Phase::Open { until, .. } = self.phase { Some(until) } else { None }
     }
 
     /// An open breaker whose time is over becomes half-open.
     pub(crate) fn look(&mut self, now: Instant) {
-        if self.open_until().is_some_and(|until| now >= until) {
-            self.enter(Phase::HalfOpen { trials: 0, succeeded: 0 });
+        if let Phase::Open { until, wait } = self.phase
+            && now >= until
+        {
+            self.enter(Phase::HalfOpen { trials: 0, succeeded: 0, wait });
         }
     }
 
@@ -113,7 +129,7 @@ impl Breaker {
         self.look(now);
         match &mut self.phase {
             Phase::Closed { .. } => Admit::Now(self.generation),
-            Phase::Open { until } => Admit::At(*until),
+            Phase::Open { until, .. } => Admit::At(*until),
             Phase::HalfOpen { trials, .. } if *trials < self.policy.half_open_calls => {
                 *trials += 1;
                 Admit::Now(self.generation)
@@ -134,12 +150,15 @@ impl Breaker {
                 }
                 let (calls, failures) = note(window, health, now, Duration::from_secs(self.policy.window_seconds));
                 if calls >= self.policy.minimum_calls && failures * 100 >= self.policy.failure_rate_percent * calls {
-                    self.open(now);
+                    self.open(now, FIRST);
                 }
             }
-            Phase::HalfOpen { trials, succeeded } => match health {
+            Phase::HalfOpen { trials, succeeded, wait } => match health {
                 Health::NoSign => *trials -= 1,
-                Health::Unwell => self.open(now),
+                Health::Unwell => {
+                    let wait = *wait * 2;
+                    self.open(now, wait);
+                }
                 Health::Well => {
                     *succeeded += 1;
                     if *succeeded >= self.policy.half_open_calls {
@@ -151,8 +170,9 @@ impl Breaker {
         }
     }
 
-    fn open(&mut self, now: Instant) {
-        self.enter(Phase::Open { until: now + Duration::from_secs(self.policy.open_seconds) });
+    fn open(&mut self, now: Instant, wait: Duration) {
+        let wait = wait.min(Duration::from_secs(self.policy.open_seconds));
+        self.enter(Phase::Open { until: now + wait, wait });
     }
 
     fn enter(&mut self, phase: Phase) {
@@ -208,7 +228,7 @@ mod tests {
         }
         call(&mut breaker, Health::Unwell, now);
         assert_eq!(breaker.state(), State::Open);
-        assert_eq!(breaker.admit(now), Admit::At(now + seconds(30)));
+        assert_eq!(breaker.admit(now), Admit::At(now + FIRST));
     }
 
     #[test]
@@ -226,7 +246,7 @@ mod tests {
     fn half_open_lets_a_few_trials_through_and_closes_when_all_succeed() {
         let now = Instant::now();
         let mut breaker = opened(now);
-        let later = now + seconds(30);
+        let later = now + FIRST;
         let admitted: Vec<Admit> = (0..4).map(|_| breaker.admit(later)).collect();
         assert_eq!(admitted[3], Admit::AfterTrials);
         for admit in &admitted[..3] {
@@ -238,11 +258,32 @@ mod tests {
     }
 
     #[test]
-    fn one_failed_trial_opens_it_again() {
-        let now = Instant::now();
+    fn one_failed_trial_opens_it_for_twice_as_long_up_to_the_longest() {
+        let mut now = Instant::now();
         let mut breaker = opened(now);
-        call(&mut breaker, Health::Unwell, now + seconds(30));
-        assert_eq!(breaker.admit(now + seconds(31)), Admit::At(now + seconds(60)));
+        for wait in [5, 10, 20, 30, 30] {
+            assert_eq!(breaker.admit(now), Admit::At(now + seconds(wait)));
+            now += seconds(wait);
+            call(&mut breaker, Health::Unwell, now);
+        }
+        let shorter = BreakerPolicy { open_seconds: 1, minimum_calls: 1, ..BreakerPolicy::default() };
+        let mut breaker = Breaker::new(shorter);
+        call(&mut breaker, Health::Unwell, now);
+        assert_eq!(breaker.admit(now), Admit::At(now + seconds(1)), "no longer than it is told");
+    }
+
+    #[test]
+    fn once_it_was_closed_it_opens_for_a_short_time_again() {
+        let mut now = Instant::now();
+        let mut breaker = opened(now);
+        for health in [Health::Unwell, Health::Well] {
+            now += seconds(30);
+            let calls = if health == Health::Well { 3 } else { 1 };
+            (0..calls).for_each(|_| call(&mut breaker, health, now));
+        }
+        assert_eq!(breaker.state(), State::Closed);
+        (0..10).for_each(|_| call(&mut breaker, Health::Unwell, now));
+        assert_eq!(breaker.admit(now), Admit::At(now + FIRST));
     }
 
     #[test]
