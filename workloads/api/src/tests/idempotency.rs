@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::idempotency::AT_ONCE;
+use crate::idempotency::{AT_ONCE, DEAD_AFTER};
 use crate::testing::{Answer, Mood, World, hello, post, send};
 
 fn key(name: &str) -> RequestKey {
@@ -66,14 +66,14 @@ async fn a_request_still_at_work_is_a_409() {
     let answer = world.post_with_key("ana", &hello(), "k1").await;
     answer.problem(409, "idempotency-key-in-flight");
     let wait: i64 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
-    assert!((1..=30).contains(&wait), "{wait}");
+    assert!((1..=DEAD_AFTER).contains(&wait), "{wait}");
     assert!(world.kafka.messages().is_empty());
 }
 
 #[tokio::test]
 async fn a_claim_whose_maker_died_is_taken_over_with_the_same_message_id() {
     let world = World::new();
-    let dead = claim(&hello(), 31);
+    let dead = claim(&hello(), DEAD_AFTER + 1);
     world.store.claim(&key("k1"), &dead).await.unwrap();
     let answer = world.post_with_key("ana", &hello(), "k1").await;
     assert_eq!((answer.status.as_u16(), id(&answer)), (202, dead.message_id.to_string()));
