@@ -94,8 +94,8 @@ pub const COLUMNS: [Column; 14] = [
     Column {
         group: "Time, s",
         heading: "Normal after, median",
-        meaning: "Time until messages of every partition went all the way again and all pods were ready; half of the \
-                  rounds took no longer.",
+        meaning: "Time until messages of every partition went all the way again, all that were refused meanwhile had \
+                  been accepted, and all pods were ready; half of the rounds took no longer.",
         cell: |f| Cell::optional(f.normal_after.map(|normal| normal.median), seconds),
     },
     Column {
