@@ -483,7 +483,7 @@ impl IdempotencyKeys for Memory {
         if let Some(standing) = self.state().claims.get_mut(key)
             && is_at_work(&standing.value, claim)
         {
-            standing.value.state = ClaimState::Unknown;
+            *standing = Aging::new(Claim { state: ClaimState::Unknown, ..standing.value.clone() });
         }
         Ok(())
     }

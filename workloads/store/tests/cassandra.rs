@@ -10,7 +10,9 @@ use std::panic::AssertUnwindSafe;
 
 use chat4all_message::{DeliveryRef, MessageId};
 use chat4all_store::cassandra::{CassandraConfig, ConnectError, MigrateError, Migrated, Replication, migrate};
-use chat4all_store::{Attempt, Cassandra, Ledger as _, LedgerEntry, Outcome};
+use chat4all_store::{
+    Attempt, Cassandra, Claim, ClaimState, IdempotencyKeys as _, Ledger as _, LedgerEntry, Outcome, RequestKey,
+};
 use futures::future::{BoxFuture, FutureExt as _, join_all};
 use jiff::{SignedDuration, Timestamp};
 use scylla::client::session::Session;
@@ -175,6 +177,32 @@ async fn an_entry_of_a_connector_whose_clock_was_ahead_is_written_over_by_the_ne
             let next = LedgerEntry { attempt, ..standing };
             store.record(&delivery, &next).await.unwrap();
             assert_eq!(store.entry(delivery.delivery_id).await.unwrap(), Some(next));
+        }
+        .boxed()
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Cassandra"]
+async fn a_claim_that_was_given_up_is_forgotten_as_a_whole() {
+    with_keyspace(|config| {
+        async move {
+            migrate(config, &replication()).await.unwrap();
+            let store = Cassandra::connect(config).await.unwrap();
+            let key = RequestKey { user: "ana".into(), key: "k1".into() };
+            let (message_id, since) = (MessageId::now(), Timestamp::now());
+            let claim = Claim { fingerprint: [7; 32], message_id, since, state: ClaimState::InFlight };
+            store.claim(&key, &claim).await.unwrap();
+            store.give_up(&key, &claim).await.unwrap();
+            let written = format!(
+                "SELECT WRITETIME(fingerprint), WRITETIME(message_id), WRITETIME(since), WRITETIME(state)
+                FROM \"{}\".idempotency_keys",
+                config.keyspace
+            );
+            let rows = plain_session(config).await.query_unpaged(written, ()).await.unwrap();
+            let (a, b, c, d) = rows.into_rows_result().unwrap().single_row::<(i64, i64, i64, i64)>().unwrap();
+            assert_eq!([a, b, c], [d, d, d], "columns written together live equally long");
         }
         .boxed()
     })

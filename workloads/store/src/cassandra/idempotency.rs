@@ -41,8 +41,12 @@ impl IdempotencyKeys for Cassandra {
 
     async fn give_up(&self, key: &RequestKey, claim: &Claim) -> Result<()> {
         let action = || "give up an idempotency key".to_owned();
-        let condition = (claim.message_id.as_uuid(), millis(claim.since), state(ClaimState::InFlight));
-        let values = (TTL, state(ClaimState::Unknown), &key.user, &key.key, condition.0, condition.1, condition.2);
+        let (id, since) = (claim.message_id.as_uuid(), millis(claim.since));
+        let columns = (&claim.fingerprint[..], id, since, state(ClaimState::Unknown));
+        let condition = (id, since, state(ClaimState::InFlight));
+        let (user, name) = (&key.user, &key.key);
+        let values =
+            (TTL, columns.0, columns.1, columns.2, columns.3, user, name, condition.0, condition.1, condition.2);
         self.execute(action, &self.statements.give_up, values).await.map(drop)
     }
 

@@ -149,8 +149,9 @@ statements! {
     /// Conditional as well: mixed with plain writes, conditional ones may lose to an earlier clock.
     settle: "UPDATE idempotency_keys USING TTL ? SET fingerprint = ?, message_id = ?, since = ?, state = ?
         WHERE username = ? AND key = ? IF message_id = ?";
-    give_up: "UPDATE idempotency_keys USING TTL ? SET state = ? WHERE username = ? AND key = ?
-        IF message_id = ? AND since = ? AND state = ?";
+    /// All columns, so that they are forgotten together.
+    give_up: "UPDATE idempotency_keys USING TTL ? SET fingerprint = ?, message_id = ?, since = ?, state = ?
+        WHERE username = ? AND key = ? IF message_id = ? AND since = ? AND state = ?";
     withdraw: "DELETE FROM idempotency_keys WHERE username = ? AND key = ?
         IF message_id = ? AND since = ? AND state = ?";
 }
