@@ -7,8 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-/// How long it stays open when a call failed that was none of a trial's: most failures are over sooner than any that
-/// people would configure for a provider that is down.
+/// How long it stays open at first: most failures are over before the half minute that suits a provider that is down.
 const FIRST: Duration = Duration::from_secs(5);
 
 /// When to stop calling a provider that fails.
