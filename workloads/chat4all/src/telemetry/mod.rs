@@ -1,8 +1,17 @@
 //! Logs: what, where to, how errors read.
 
-use std::error::Error;
+mod seldom;
 
-use tracing_subscriber::EnvFilter;
+use std::error::Error;
+use std::sync::LazyLock;
+
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt};
+
+use seldom::Seldom;
+
+static SELDOM: LazyLock<Seldom> = LazyLock::new(Seldom::default);
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -16,11 +25,18 @@ pub enum LogFormat {
 /// Starts logging to standard error; levels come from `RUST_LOG` (default `info`).
 pub fn start(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Json => lines.json().flatten_event(true).init(),
-        LogFormat::Text => lines.with_target(false).init(),
-    }
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Text => lines.with_target(false).boxed(),
+    };
+    tracing_subscriber::registry().with(filter).with(&*SELDOM).with(lines).init();
+    std::thread::spawn(|| {
+        loop {
+            std::thread::sleep(seldom::WINDOW);
+            SELDOM.tell();
+        }
+    });
 }
 
 /// An error and its causes in one line.
