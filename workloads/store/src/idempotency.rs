@@ -19,8 +19,8 @@ pub trait IdempotencyKeys: Send + Sync {
     async fn claim(&self, key: &RequestKey, claim: &Claim) -> Result<Option<Claim>>;
 
     /// Replaces the claim of the same message id, when its request was answered or when its maker
-    /// died over it. A key that was given back meanwhile stays free.
-    async fn settle(&self, key: &RequestKey, claim: &Claim) -> Result<()>;
+    /// died over it; returns whether there was one. A key that was given back meanwhile stays free.
+    async fn settle(&self, key: &RequestKey, claim: &Claim) -> Result<bool>;
 
     /// Says that the maker of the claim is through with it without knowing what came of it. Does nothing once
     /// somebody else has taken the claim over or it was accepted.

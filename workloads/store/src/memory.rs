@@ -15,7 +15,7 @@ use chat4all_message::{
 };
 use jiff::Timestamp;
 
-use crate::people::{Known, Trail, outside};
+use crate::people::{Known, Trail, writer};
 use crate::waiting::TAKEN_SECONDS;
 use crate::{
     Claim, ClaimState, Conversations, Cursor, HELD, HeldStatus, IdempotencyKeys, InboundPlace, Inbox, Ledger,
@@ -204,7 +204,7 @@ impl Conversations for Memory {
             rows.entry(delivery.reference.delivery_id).or_default().carried =
                 Some((delivery.recipient.clone(), delivery.connector.clone()));
         }
-        for address in outside(message, deliveries) {
+        if let Some(address) = writer(message) {
             state.met(address, &message.conversation_id, message.accepted_at());
         }
         Ok(())
@@ -467,16 +467,16 @@ impl IdempotencyKeys for Memory {
         }
     }
 
-    async fn settle(&self, key: &RequestKey, claim: &Claim) -> Result<()> {
+    async fn settle(&self, key: &RequestKey, claim: &Claim) -> Result<bool> {
         let claim = Claim { since: to_millis(claim.since), ..claim.clone() };
         let mut state = self.state();
-        if let Some(standing) = state.claims.get_mut(key)
-            && standing.is_younger_than(REMEMBERED)
-            && standing.value.message_id == claim.message_id
-        {
-            *standing = Aging::new(claim);
-        }
-        Ok(())
+        let standing = state
+            .claims
+            .get_mut(key)
+            .filter(|standing| standing.is_younger_than(REMEMBERED) && standing.value.message_id == claim.message_id);
+        let Some(standing) = standing else { return Ok(false) };
+        *standing = Aging::new(claim);
+        Ok(true)
     }
 
     async fn give_up(&self, key: &RequestKey, claim: &Claim) -> Result<()> {

@@ -2,7 +2,7 @@
 //! messages that came from them, each once.
 
 use async_trait::async_trait;
-use chat4all_message::{AcceptedMessage, Address, ConversationId, Delivery, MessageId};
+use chat4all_message::{AcceptedMessage, Address, ConversationId, MessageId};
 use jiff::Timestamp;
 
 use crate::Result;
@@ -52,14 +52,9 @@ pub struct Place {
 /// How many addresses are looked up at most: more aliases after one another are a circle.
 const LONGEST_TRAIL: usize = 4;
 
-/// The people outside among sender and recipients of a message.
-pub(crate) fn outside<'m>(
-    message: &'m AcceptedMessage,
-    deliveries: &'m [Delivery],
-) -> impl Iterator<Item = &'m Address> + Send {
-    let sender = message.inbound.as_ref().map(|_| &message.sender);
-    let all = sender.into_iter().chain(deliveries.iter().map(|delivery| &delivery.recipient));
-    all.filter(|address| address.channel().is_some())
+/// Who is met when a message is stored: somebody outside who wrote it. Its recipients are met when they get it.
+pub(crate) fn writer(message: &AcceptedMessage) -> Option<&Address> {
+    message.inbound.as_ref().map(|_| &message.sender).filter(|address| address.channel().is_some())
 }
 
 /// What one address knows by itself; of a value that has two, the later one stands.

@@ -18,7 +18,7 @@ use super::inbox::note_inbound;
 use super::people::met;
 use super::together::Rows;
 use super::{CONCURRENCY, Cassandra};
-use crate::people::outside;
+use crate::people::writer;
 use crate::{Conversations, Cursor, Error, InboundPlace, Page, PageRequest, Result, StoredDelivery, StoredMessage};
 
 #[async_trait]
@@ -51,7 +51,7 @@ impl Conversations for Cassandra {
             let values = (conversation, bucket, created_at, id, delivery, recipient, connector);
             rows.add(&self.statements.put_delivery, values);
         }
-        for address in outside(message, deliveries) {
+        if let Some(address) = writer(message) {
             rows.add(&self.statements.met, met(address, &message.conversation_id, message.accepted_at()));
         }
         if let Some(place) = InboundPlace::of(message) {
@@ -213,7 +213,8 @@ impl Cassandra {
     }
 }
 
-/// A message as it is written; columns are found by their names.
+/// A message as it is written; columns are found by their names. What it has not is left out: a null would be a
+/// tombstone, and a page of messages would be read past one for each.
 #[derive(SerializeRow)]
 struct NewMessage<'m> {
     conversation_id: &'m str,
@@ -221,12 +222,12 @@ struct NewMessage<'m> {
     created_at: CqlTimestamp,
     message_id: Uuid,
     sender: String,
-    recipient: Option<String>,
+    recipient: MaybeUnset<String>,
     content: &'m str,
-    file_id: Option<&'m str>,
-    media: Option<String>,
-    template: Option<String>,
-    reply_to: Option<&'m str>,
+    file_id: MaybeUnset<&'m str>,
+    media: MaybeUnset<String>,
+    template: MaybeUnset<String>,
+    reply_to: MaybeUnset<&'m str>,
     direction: MaybeUnset<&'static str>,
     connector: MaybeUnset<&'m str>,
     provider_id: MaybeUnset<&'m str>,
@@ -245,13 +246,12 @@ impl<'m> NewMessage<'m> {
             created_at,
             message_id,
             sender: message.sender.to_string(),
-            recipient: message.recipient.as_ref().map(Address::to_string),
+            recipient: MaybeUnset::from_option(message.recipient.as_ref().map(Address::to_string)),
             content: &message.content,
-            file_id: message.file_id.as_deref(),
-            media: from_json(message.media.as_ref()),
-            template: from_json(message.template.as_ref()),
-            reply_to: message.reply_to.as_deref(),
-            // Left out of what goes out, so that those rows cost no tombstones.
+            file_id: MaybeUnset::from_option(message.file_id.as_deref()),
+            media: MaybeUnset::from_option(from_json(message.media.as_ref())),
+            template: MaybeUnset::from_option(from_json(message.template.as_ref())),
+            reply_to: MaybeUnset::from_option(message.reply_to.as_deref()),
             direction: MaybeUnset::from_option(inbound.map(|_| INBOUND)),
             connector: MaybeUnset::from_option(inbound.map(|inbound| inbound.connector.as_str())),
             provider_id: MaybeUnset::from_option(inbound.map(|inbound| inbound.provider_id.as_str())),
@@ -264,9 +264,8 @@ impl<'m> NewMessage<'m> {
 impl NewMessage<'_> {
     /// The bytes of what may be long.
     fn texts(&self) -> usize {
-        let maybe = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let files = if let MaybeUnset::Set(files) = &self.files { files.len() } else { 0 };
-        self.content.len() + maybe(&self.media) + maybe(&self.template) + files
+        let maybe = |text: &MaybeUnset<String>| if let MaybeUnset::Set(text) = text { text.len() } else { 0 };
+        self.content.len() + maybe(&self.media) + maybe(&self.template) + maybe(&self.files)
     }
 }
 

@@ -31,12 +31,13 @@ impl IdempotencyKeys for Cassandra {
         Ok((!ours).then_some(standing))
     }
 
-    async fn settle(&self, key: &RequestKey, claim: &Claim) -> Result<()> {
+    async fn settle(&self, key: &RequestKey, claim: &Claim) -> Result<bool> {
         let action = || "settle an idempotency key".to_owned();
         let id = claim.message_id.as_uuid();
         let columns = (&claim.fingerprint[..], millis(claim.since), state(claim.state));
         let values = (TTL, columns.0, id, columns.1, columns.2, &key.user, &key.key, id);
-        self.execute(action, &self.statements.settle, values).await.map(drop)
+        let rows = self.rows(action, &self.statements.settle, values).await?;
+        rows.first_row::<Row>().map(|row| applied(&row)).map_err(|error| Error::new(action(), error))
     }
 
     async fn give_up(&self, key: &RequestKey, claim: &Claim) -> Result<()> {

@@ -37,18 +37,6 @@ pub enum MigrateError {
     /// The store cannot be reached.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// Somebody with a newer program was here.
-    #[error(
-        "the schema of keyspace {keyspace} has version {found}, newer than the {known} that this program knows; use the version of Chat4All that made it, or a later one"
-    )]
-    NewerSchema {
-        /// The keyspace.
-        keyspace: String,
-        /// Its version.
-        found: i32,
-        /// The latest version that this program knows.
-        known: i32,
-    },
     /// Another migration did not end.
     #[error("another migration of keyspace {keyspace} has not ended within {} s; look at its logs, then run this one again", PATIENCE.as_secs())]
     Locked {
@@ -116,8 +104,9 @@ impl Run<'_> {
         let from = connect::version(&self.session, self.keyspace)
             .await
             .map_err(|source| self.failed("read the schema version", source))?;
-        if let Some(found) = from.filter(|found| *found > LATEST) {
-            return Err(MigrateError::NewerSchema { keyspace: self.keyspace.to_string(), found, known: LATEST });
+        // A newer program was here, and somebody goes back to this one: what it added is in nobody's way.
+        if let Some(to) = from.filter(|found| *found > LATEST) {
+            return Ok(Migrated { from, to });
         }
         for migration in MIGRATIONS.iter().filter(|m| Some(m.version) > from) {
             for statement in migration.statements {
