@@ -44,6 +44,18 @@ impl HostPort {
     }
 }
 
+impl HostPort {
+    /// The same for all the ways in which a cluster's own DNS lets a Service be named, to compare by.
+    #[must_use]
+    pub fn place(&self) -> Self {
+        let mut host = self.host.to_ascii_lowercase();
+        for end in [".", ".cluster.local", ".svc"] {
+            host.truncate(host.strip_suffix(end).map_or(host.len(), str::len));
+        }
+        Self { host, port: self.port }
+    }
+}
+
 /// `host:port,host:port`.
 pub fn join(addresses: &[HostPort]) -> String {
     addresses.iter().map(HostPort::to_string).collect::<Vec<_>>().join(",")
@@ -68,6 +80,15 @@ mod tests {
     #[case("::1:9092")]
     fn what_is_no_host_and_port_is_refused(#[case] text: &str) {
         assert_eq!(text.parse::<HostPort>(), Err(NotHostPort));
+    }
+
+    #[rstest]
+    #[case("kafka.engines.svc:9092")]
+    #[case("kafka.engines.svc.cluster.local:9092")]
+    #[case("Kafka.engines.svc.cluster.local.:9092")]
+    fn a_service_is_one_place_however_it_is_named(#[case] text: &str) {
+        assert_eq!(at(text).place(), at("kafka.engines:9092").place());
+        assert_ne!(at(text).place(), at("kafka.other:9092").place());
     }
 
     #[rstest]

@@ -23,7 +23,9 @@ use kube::runtime::{WatchStreamExt, applier, watcher};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::api::Chat4AllCluster;
 use crate::apply::Applier;
@@ -140,12 +142,22 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, working: impl FnOnce
         .await;
 }
 
+/// Longer than any reconcile that gets answers; one that gets none would keep its cluster, and with others like it
+/// every cluster, waiting for as long as TCP does.
+const LONGEST: Duration = Duration::from_secs(300);
+
 /// Reconciles in a task of its own, so that a defect ends this one reconcile and no other.
 fn reconcile_apart(
     object: Arc<DynamicObject>,
     context: Arc<Context>,
 ) -> futures::future::BoxFuture<'static, Result<Action, Error>> {
-    Box::pin(async move { tokio::spawn(reconcile(object, context)).await.unwrap_or(Err(Error::Panicked)) })
+    Box::pin(async move {
+        let task = AbortOnDropHandle::new(tokio::spawn(reconcile(object, context)));
+        match timeout(LONGEST, task).await {
+            Ok(ended) => ended.unwrap_or(Err(Error::Panicked)),
+            Err(_elapsed) => Err(Error::Unanswered(LONGEST)),
+        }
+    })
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the signature is given")]

@@ -208,12 +208,14 @@ fn connectors(connectors: &[(String, Option<Rollout>)]) -> Verdict {
     let Some((_, worst)) = verdicts.iter().max_by_key(|(_, verdict)| verdict.badness()) else {
         return Verdict::good("NoConnectors", "spec.connectors is empty");
     };
-    if worst.complete && worst.holds {
+    // The worst may be one that runs, with a provider that fails, beside another that does not run.
+    let complete = verdicts.iter().all(|(_, verdict)| verdict.complete);
+    if complete && worst.holds {
         return Verdict::good("Available", format!("all pods of {} connectors are available", verdicts.len()));
     }
     let concerned = verdicts.iter().filter(|(_, verdict)| !(verdict.complete && verdict.holds));
     let messages: Vec<_> = concerned.map(|(name, verdict)| format!("{name}: {}", verdict.message)).collect();
-    Verdict { message: shortened(messages.join(" | ")), ..worst.clone() }
+    Verdict { complete, message: shortened(messages.join(" | ")), ..worst.clone() }
 }
 
 /// A condition's message has at most 32768 characters, an event's note 1024 bytes; longer ones help

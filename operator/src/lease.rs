@@ -69,19 +69,31 @@ pub struct Election {
     me: String,
     /// The last version seen, and since when.
     seen: Option<(String, Instant)>,
+    /// When the renewal began that was the last one to succeed: others count from when it was written.
+    renewed: Instant,
 }
 
 impl Election {
     /// Takes part as `me`, by the Lease `name` in `namespace`.
     pub fn new(client: Client, namespace: &str, name: &str, me: &str) -> Self {
-        Self { api: Api::namespaced(client, namespace), name: name.to_owned(), me: me.to_owned(), seen: None }
+        Self {
+            api: Api::namespaced(client, namespace),
+            name: name.to_owned(),
+            me: me.to_owned(),
+            seen: None,
+            renewed: Instant::now(),
+        }
     }
 
     /// Waits until this operator leads. `looked` is called after each look at the Lease.
     pub async fn win(&mut self, looked: impl Fn()) {
         loop {
+            let began = Instant::now();
             match timeout(GIVE_UP, self.attempt()).await {
-                Ok(Ok(true)) => return,
+                Ok(Ok(true)) => {
+                    self.renewed = began;
+                    return;
+                }
                 Ok(Ok(false)) => {}
                 // Someone else was faster, who leads now.
                 Ok(Err(kube::Error::Api(status))) if status.code == 409 => {}
@@ -95,20 +107,20 @@ impl Election {
 
     /// Renews until the Lease is lost. `renewed` is called after each renewal.
     pub async fn keep(&mut self, renewed: impl Fn()) {
-        let mut last = Instant::now();
         loop {
             sleep(RENEW).await;
-            let left = GIVE_UP.saturating_sub(last.elapsed());
+            let began = Instant::now();
+            let left = GIVE_UP.saturating_sub(self.renewed.elapsed());
             match timeout(left, self.attempt()).await {
                 Ok(Ok(true)) => {
-                    last = Instant::now();
+                    self.renewed = began;
                     renewed();
                 }
                 Ok(Ok(false)) => return,
                 Ok(Err(error)) => tracing::warn!(error = plain(&error), "could not renew the Lease"),
                 Err(_) => tracing::warn!("the API server did not answer about the Lease"),
             }
-            if last.elapsed() >= GIVE_UP {
+            if self.renewed.elapsed() >= GIVE_UP {
                 return;
             }
         }

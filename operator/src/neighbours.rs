@@ -31,7 +31,7 @@ impl Holdings {
             texts
                 .iter()
                 .filter_map(|text| text.parse::<HostPort>().ok())
-                .map(|place| place.seen_from_another_namespace(namespace))
+                .map(|place| place.seen_from_another_namespace(namespace).place())
                 .collect()
         };
         Self {

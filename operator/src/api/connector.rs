@@ -209,7 +209,8 @@ pub struct CircuitBreaker {
     #[schemars(range(min = 1, max = 100))]
     pub failure_rate_percent: i32,
 
-    /// Calls that the window must hold before the share counts, 1 to 10000. Default: 10.
+    /// Calls that the window must hold before the share counts, 1 to 10000. Default: 10. So many that fail in a
+    /// row open the breaker, too, however far apart they are.
     #[serde(default = "default_minimum_calls")]
     #[schemars(range(min = 1, max = 10000))]
     pub minimum_calls: i32,

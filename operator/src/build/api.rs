@@ -35,6 +35,7 @@ pub(super) fn deployment(model: &Model, environment: &BTreeMap<String, String>) 
             volumes: vec![auth(model), webhooks(model)],
             mounts: vec![pod::mount("auth", AUTH_DIR), pod::mount("webhooks", WEBHOOKS_DIR)],
             hash,
+            grace: pod::SHUTDOWN_GRACE_SECONDS,
         },
     )
 }

@@ -7,15 +7,24 @@ use k8s_openapi::api::core::v1::{SecretVolumeSource, Volume};
 use serde::Serialize;
 
 use super::config;
-use super::pod::{self, ConfigHash, SECRET_FILE_MODE, Workload};
+use super::pod::{self, ConfigHash, SECRET_FILE_MODE, SHUTDOWN_GRACE_SECONDS, Workload};
 use crate::model::{Connector, Model};
 use crate::names::Component;
 
 /// Where the connector finds what it sends with.
 const CREDENTIALS_DIR: &str = "/etc/chat4all/credentials";
 
+/// A call that has begun is waited for; then the connector wants ten seconds to leave its group, and five for the rest.
+const AFTER_THE_CALL: i64 = 15;
+
 pub(super) fn deployment(model: &Model, connector: &Connector, environment: &BTreeMap<String, String>) -> Deployment {
-    let keys = config::connector();
+    let mut keys = config::connector();
+    let call = i64::try_from(connector.request_timeout.as_secs()).unwrap_or(i64::MAX);
+    let grace = SHUTDOWN_GRACE_SECONDS.max(call.saturating_add(AFTER_THE_CALL));
+    let longer = (grace > SHUTDOWN_GRACE_SECONDS).then(|| {
+        keys.retain(|key| *key != "SHUTDOWN_GRACE_SECONDS");
+        config::literal([("SHUTDOWN_GRACE_SECONDS", grace.to_string())])
+    });
     // What is said about one connector stands in its own Deployment, where a change rolls only it.
     let own = config::literal([
         ("CONNECTOR_NAME", connector.name.clone()),
@@ -46,13 +55,17 @@ pub(super) fn deployment(model: &Model, connector: &Connector, environment: &BTr
             part: Component::Connector(connector.name.clone()),
             replicas: Some(connector.replicas),
             resources: &connector.resources,
-            env: [config::from_config_map(model, &keys), own, base_url.unwrap_or_default(), budget.unwrap_or_default()]
-                .concat(),
+            env: [Some(config::from_config_map(model, &keys)), Some(own), base_url, budget, longer]
+                .into_iter()
+                .flatten()
+                .flatten()
+                .collect(),
             volumes: vec![credentials],
             mounts: vec![pod::mount("credentials", CREDENTIALS_DIR)],
             hash: ConfigHash::default()
                 .with(config::values(environment, &keys))
                 .with([connector.credentials.content_hash.as_str()]),
+            grace,
         },
     )
 }

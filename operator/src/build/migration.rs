@@ -52,7 +52,7 @@ fn spec(model: &Model) -> JobSpec {
             metadata: Some(ObjectMeta { labels: Some(part.labels(&model.identity.name)), ..Default::default() }),
             spec: Some(PodSpec {
                 restart_policy: Some("Never".to_owned()),
-                ..pod::pod(model, &part, pod::container(model, &part, &resources, env))
+                ..pod::pod(model, &part, pod::container(model, &part, &resources, env), pod::SHUTDOWN_GRACE_SECONDS)
             }),
         },
         ..Default::default()

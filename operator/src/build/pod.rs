@@ -24,11 +24,10 @@ pub const CONFIG_HASH: &str = "chat4all.io/config-hash";
 pub(super) const HTTP_LISTEN: &str = "0.0.0.0:8080";
 const HTTP_PORT: i32 = 8080;
 
-/// How long Kubernetes waits between SIGTERM and SIGKILL.
-const TERMINATION_GRACE_SECONDS: i64 = 30;
-/// How long a workload may take to stop by itself; what is left of
-/// [`TERMINATION_GRACE_SECONDS`] covers the way of the signal.
+/// How long a workload may take to stop by itself.
 pub(super) const SHUTDOWN_GRACE_SECONDS: i64 = 25;
+/// So much longer Kubernetes waits between SIGTERM and SIGKILL, for the way of the signal.
+const SIGNAL_SECONDS: i64 = 5;
 
 /// The user of the image, as in distroless images ("nonroot").
 const USER: i64 = 65532;
@@ -53,6 +52,8 @@ pub(super) struct Workload<'a> {
     pub volumes: Vec<Volume>,
     pub mounts: Vec<VolumeMount>,
     pub hash: ConfigHash,
+    /// What it is given to stop, in seconds.
+    pub grace: i64,
 }
 
 /// Collects what a pod reads when it starts.
@@ -109,7 +110,7 @@ pub(super) fn deployment(model: &Model, workload: Workload<'_>) -> Deployment {
                 spec: Some(PodSpec {
                     topology_spread_constraints: Some(spread(&selector)),
                     volumes: none_if_empty(workload.volumes),
-                    ..pod(model, &workload.part, container)
+                    ..pod(model, &workload.part, container, workload.grace)
                 }),
             },
             ..Default::default()
@@ -144,13 +145,13 @@ pub(super) fn container(model: &Model, part: &Component, resources: &Resources, 
 }
 
 /// A pod with this container, with the `restricted` security profile.
-pub(super) fn pod(model: &Model, part: &Component, container: Container) -> PodSpec {
+pub(super) fn pod(model: &Model, part: &Component, container: Container, grace: i64) -> PodSpec {
     PodSpec {
         containers: vec![container],
         service_account_name: Some(part.object_name(&model.identity.name)),
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
-        termination_grace_period_seconds: Some(TERMINATION_GRACE_SECONDS),
+        termination_grace_period_seconds: Some(grace + SIGNAL_SECONDS),
         security_context: Some(PodSecurityContext {
             run_as_non_root: Some(true),
             run_as_user: Some(USER),

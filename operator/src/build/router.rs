@@ -22,6 +22,7 @@ pub(super) fn deployment(model: &Model, environment: &BTreeMap<String, String>) 
             volumes: Vec::new(),
             mounts: Vec::new(),
             hash: ConfigHash::default().with(config::values(environment, &keys)),
+            grace: pod::SHUTDOWN_GRACE_SECONDS,
         },
     )
 }

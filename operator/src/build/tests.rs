@@ -321,6 +321,17 @@ fn a_pod_may_take_longer_to_end_than_the_workload_is_given() {
 }
 
 #[test]
+fn a_connector_that_waits_long_for_its_provider_may_take_longer_to_end_and_nobody_else() {
+    let mut cluster = cluster("{}");
+    cluster.spec.connectors[0].request_timeout_seconds = 60;
+    let objects = build(&validate(&cluster, &secrets(&cluster), &[]).unwrap());
+    let grace = |name| objects.pod(name).termination_grace_period_seconds;
+    assert_eq!((grace("demo-connector-whatsapp"), grace("demo-router")), (Some(80), Some(30)));
+    assert_eq!(objects.env("demo-connector-whatsapp")["SHUTDOWN_GRACE_SECONDS"], "75");
+    assert!(!objects.settings("demo-connector-whatsapp").contains(&"SHUTDOWN_GRACE_SECONDS"), "it is set once");
+}
+
+#[test]
 fn a_rollout_takes_no_pod_away_before_its_successor_is_ready() {
     let objects = built("{}");
     for name in WORKLOADS {

@@ -10,6 +10,8 @@ use crate::scrape::Scraper;
 pub struct PodReading {
     /// What is wrong with its account or its provider.
     pub ailment: Option<Ailment>,
+    /// Whether its breaker is half-open: it waits for calls to try with.
+    pub half_open: bool,
     /// Deliveries that it gave up since it began.
     pub dead_letters: u64,
 }
@@ -45,9 +47,10 @@ fn parse(text: &str) -> Option<PodReading> {
         match name {
             "chat4all_connector_breaker_state" => {
                 complete = true;
-                // Half-open it is not well yet, and opens again with the next failure.
-                if value == "1" && state() != Some("closed") {
-                    reading.ailment = reading.ailment.max(Some(Ailment::BreakerOpen));
+                match state().filter(|_| value == "1") {
+                    Some("open") => reading.ailment = reading.ailment.max(Some(Ailment::BreakerOpen)),
+                    Some("half-open") => reading.half_open = true,
+                    _ => {}
                 }
             }
             "chat4all_connector_account_state" if value == "1" => {
@@ -95,7 +98,6 @@ mod tests {
     #[rstest]
     #[case("closed", "good", None)]
     #[case("open", "good", Some(Ailment::BreakerOpen))]
-    #[case("half-open", "good", Some(Ailment::BreakerOpen))]
     #[case("closed", "throttled", None)]
     #[case("closed", "token-expired", Some(Ailment::TokenExpired))]
     #[case("open", "suspended", Some(Ailment::AccountSuspended))]
@@ -105,7 +107,14 @@ mod tests {
         #[case] account: &str,
         #[case] ailment: Option<Ailment>,
     ) {
-        assert_eq!(parse(&metrics(breaker, account, "")), Some(PodReading { ailment, dead_letters: 0 }));
+        let reading = PodReading { ailment, half_open: false, dead_letters: 0 };
+        assert_eq!(parse(&metrics(breaker, account, "")), Some(reading));
+    }
+
+    #[test]
+    fn a_half_open_breaker_is_no_ailment_by_itself() {
+        let reading = PodReading { ailment: None, half_open: true, dead_letters: 0 };
+        assert_eq!(parse(&metrics("half-open", "good", "")), Some(reading));
     }
 
     #[test]

@@ -14,6 +14,10 @@ const GROWING: Duration = Duration::from_secs(10 * 60);
 /// After so long without one, the next dead letter is a first one again.
 const QUIET: Duration = Duration::from_secs(3600);
 
+/// For so long after a pod's breaker was open, a half-open one counts as open: it tries, and opens again with the
+/// next failure. Longer than the longest call (120 s) and a look. One that stays half-open has nothing to try with.
+const TRYING: Duration = Duration::from_secs(180);
+
 /// What is known of one connector.
 #[derive(Debug, Default)]
 pub(super) struct Record {
@@ -23,6 +27,8 @@ pub(super) struct Record {
     grew: VecDeque<Instant>,
     /// What the pods that answered last said.
     said: Option<Ailment>,
+    /// When a breaker was last seen open.
+    opened: Option<Instant>,
 }
 
 /// What a look found.
@@ -39,7 +45,7 @@ impl Record {
     pub(super) fn look(&mut self, readings: &BTreeMap<String, PodReading>, now: Instant) -> Found {
         let mut first_dead_letter = false;
         if !readings.is_empty() {
-            self.said = readings.values().filter_map(|reading| reading.ailment).max();
+            self.said = self.worst(readings, now);
             if self.new_dead_letters(readings) {
                 first_dead_letter = self.grew.back().is_none_or(|last| now.duration_since(*last) >= QUIET);
                 self.grew.push_back(now);
@@ -54,6 +60,15 @@ impl Record {
         };
         let growing = grow.then_some(Ailment::DeadLettersGrowing);
         Found { ailment: self.said.max(growing), first_dead_letter }
+    }
+
+    fn worst(&mut self, readings: &BTreeMap<String, PodReading>, now: Instant) -> Option<Ailment> {
+        if readings.values().any(|reading| reading.ailment == Some(Ailment::BreakerOpen)) {
+            self.opened = Some(now);
+        }
+        let tries = readings.values().any(|reading| reading.half_open)
+            && self.opened.is_some_and(|opened| now.duration_since(opened) < TRYING);
+        readings.values().filter_map(|reading| reading.ailment).max().max(tries.then_some(Ailment::BreakerOpen))
     }
 
     /// Whether there are more than at the last look. At the first look nobody knows since when there are.
@@ -79,7 +94,9 @@ mod tests {
 
     fn says<const N: usize>(pods: [(&str, Option<Ailment>, u64); N]) -> BTreeMap<String, PodReading> {
         pods.into_iter()
-            .map(|(pod, ailment, dead_letters)| (pod.to_owned(), PodReading { ailment, dead_letters }))
+            .map(|(pod, ailment, dead_letters)| {
+                (pod.to_owned(), PodReading { ailment, half_open: false, dead_letters })
+            })
             .collect()
     }
 
@@ -97,6 +114,18 @@ mod tests {
         assert_eq!(found.ailment, Some(Ailment::TokenExpired));
         assert_eq!(record.look(&says([]), now + MINUTE).ailment, Some(Ailment::TokenExpired));
         assert_eq!(record.look(&says([("d", None, 0)]), now + MINUTE * 2), well());
+    }
+
+    #[test]
+    fn a_breaker_that_tries_is_as_good_as_open_until_it_has_nothing_to_try_with() {
+        let (mut record, now) = (Record::default(), Instant::now());
+        let half_open: BTreeMap<_, _> =
+            [("a".to_owned(), PodReading { half_open: true, ..PodReading::default() })].into();
+        assert_eq!(record.look(&half_open, now), well(), "nobody has seen it open");
+        let open = Some(Ailment::BreakerOpen);
+        assert_eq!(record.look(&says([("a", open, 0)]), now).ailment, open);
+        assert_eq!(record.look(&half_open, now + MINUTE).ailment, open);
+        assert_eq!(record.look(&half_open, now + MINUTE * 3), well());
     }
 
     #[test]

@@ -27,7 +27,10 @@ pub(super) async fn migrate(
         job.metadata.annotations = Some([(ATTEMPT.to_owned(), attempt.to_string())].into());
         apply::create(&context.client, Kind::Job, &job).await
     };
-    let trouble = async || trouble::look(&context.client, identity, &Component::Migrate).await.map_err(Error::Pods);
+    let trouble = async || {
+        let looked = trouble::look_at_job(&context.client, identity, &Component::Migrate, name);
+        looked.await.map_err(Error::Pods)
+    };
     let failed = async |failure: String| {
         let failure = trouble().await?.map_or(failure, |trouble| trouble.message);
         let text = format!(

@@ -101,6 +101,9 @@ pub enum Error {
     /// A defect of the operator; the others are served all the same.
     #[error("the reconcile panicked, which is a defect of the operator; please report it with the lines before")]
     Panicked,
+    /// Somebody does not answer.
+    #[error("the reconcile had no end after {} s: the API server or Kafka does not answer; it is tried again", .0.as_secs())]
+    Unanswered(Duration),
 }
 
 /// How far a reconcile came, and when to look again without an event.

@@ -77,7 +77,7 @@ pub(super) fn refusal(error: &Error) -> Option<&kube::Error> {
         | Error::Dereference(dereference::Error::ReadSecret { source, .. })
         | Error::HandOver { source, .. }
         | Error::Pods(source) => Some(source),
-        Error::Apply(apply::Error::NotOurs { .. }) | Error::Status(_) | Error::Panicked => None,
+        Error::Apply(apply::Error::NotOurs { .. }) | Error::Status(_) | Error::Panicked | Error::Unanswered(_) => None,
     }
 }
 

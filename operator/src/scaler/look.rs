@@ -17,7 +17,13 @@ use crate::scaling::{Offsets, Pods, Sample};
 pub(super) struct Looker {
     began: Instant,
     before: Option<(Instant, Readings)>,
+    /// Since when routers come or go.
+    moving: Option<Instant>,
 }
+
+/// Routers that come or go for longer do not come: a node without room for one, a pod that ends again and again.
+/// The others work all the same, so what waits decides.
+const LASTING: Duration = Duration::from_secs(300);
 
 /// What was seen.
 pub(super) struct Seen {
@@ -28,7 +34,7 @@ pub(super) struct Seen {
 
 impl Default for Looker {
     fn default() -> Self {
-        Self { began: Instant::now(), before: None }
+        Self { began: Instant::now(), before: None, moving: None }
     }
 }
 
@@ -64,11 +70,41 @@ impl Looker {
         ];
         let partitions: BTreeMap<_, _> =
             groups.iter().map(|(group, count)| (group.as_str(), u32::try_from(*count).unwrap_or(u32::MAX))).collect();
-        together(before, now, at - *before_at, pods, &partitions)
+        let pods = together(before, now, at - *before_at, pods, &partitions);
+        patient(pods, &mut self.moving, at)
     }
+}
+
+/// Takes routers that have come or gone for too long as unknown.
+fn patient(pods: Pods, moving: &mut Option<Instant>, at: Instant) -> Pods {
+    match pods {
+        Pods::Stable { .. } => *moving = None,
+        // A pod that ends again and again gives no answer in between.
+        Pods::Unknown => {}
+        Pods::Rebalancing if at.duration_since(*moving.get_or_insert(at)) >= LASTING => return Pods::Unknown,
+        Pods::Rebalancing => {}
+    }
+    pods
 }
 
 /// The number of pods in the spec of a Deployment; the API server's default where there is none.
 pub(super) fn replicas(deployment: &Deployment) -> u32 {
     deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1).unsigned_abs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routers_that_never_come_do_not_hold_the_decision_up_for_ever() {
+        let (mut moving, began) = (None, Instant::now());
+        let mut judged = |pods, after: u64| patient(pods, &mut moving, began + Duration::from_secs(after));
+        assert_eq!(judged(Pods::Rebalancing, 0), Pods::Rebalancing);
+        assert_eq!(judged(Pods::Unknown, 150), Pods::Unknown);
+        assert_eq!(judged(Pods::Rebalancing, 299), Pods::Rebalancing);
+        assert_eq!(judged(Pods::Rebalancing, 300), Pods::Unknown);
+        assert_eq!(judged(Pods::Stable { busy: 0.5 }, 302), Pods::Stable { busy: 0.5 });
+        assert_eq!(judged(Pods::Rebalancing, 304), Pods::Rebalancing, "another change");
+    }
 }

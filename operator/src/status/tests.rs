@@ -167,6 +167,18 @@ fn an_unhealthy_connector_is_named() {
 }
 
 #[test]
+fn a_connector_whose_provider_fails_does_not_hide_one_that_does_not_run() {
+    let mut findings = well();
+    let ailing = Trouble { reason: "BreakerOpen", message: "the provider fails".into(), remedy: "wait" };
+    let open = rollout("demo-connector-whatsapp", 1, 1, 1).map(|rollout| Rollout { ailing: Some(ailing), ..rollout });
+    let connectors = vec![("whatsapp".into(), open), ("spare".into(), rollout("demo-connector-spare", 2, 2, 0))];
+    findings.note_rollouts(Rollouts { connectors, ..running() });
+    let status = first(&findings);
+    assert_eq!(get(&status, READY).status, "False");
+    assert!(get(&status, "ConnectorsHealthy").message.contains("demo-connector-spare has 0 of 2"));
+}
+
+#[test]
 fn nothing_is_written_when_nothing_changed() {
     let former = first(&well());
     let (status, transitions) = of(&identity(1), Some("0.1.0"), Some(&former), &well(), at(999));

@@ -157,6 +157,7 @@ async fn a_version_that_does_not_exist_is_told_and_heals_when_it_is_corrected() 
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": "demo-migrate-x", "namespace": NAMESPACE, "labels": {
             "app.kubernetes.io/name": "chat4all", "app.kubernetes.io/instance": "demo", "app.kubernetes.io/component": "migrate",
+            "batch.kubernetes.io/job-name": world.api.names("jobs")[0],
         }},
         "status": {"containerStatuses": [{
             "name": "migrate", "image": "chat4all/chat4all:0.1.0", "imageID": "", "ready": false, "restartCount": 0,
