@@ -28,6 +28,9 @@ pub(crate) struct Owned {
     /// The latest record whose handler was begun.
     pub(crate) begun: Option<Ticket>,
     pub(crate) paused: bool,
+    /// Whether it has its share in hand, and how far ahead of the frontier it is: each ends later than it begins.
+    has_enough: bool,
+    is_far_ahead: bool,
     /// Ends the handlers' waiting.
     pub(crate) ending: CancellationToken,
     /// Ends the handlers.
@@ -44,6 +47,8 @@ impl Owned {
             running: 0,
             begun: None,
             paused: false,
+            has_enough: false,
+            is_far_ahead: false,
             ending: CancellationToken::new(),
             fence: CancellationToken::new(),
             stored: None,
@@ -64,7 +69,9 @@ impl Owned {
 
     /// Changes whether it pauses, when that has to change; gives what it is then.
     fn repause(&mut self, share: &Limits, gate_open: bool) -> Option<bool> {
-        let pause = !gate_open || share.pause(self.held, self.paused) || self.watermark.is_full(self.paused);
+        self.has_enough = share.pause(self.held, self.has_enough);
+        self.is_far_ahead = self.watermark.is_full(self.is_far_ahead);
+        let pause = !gate_open || self.has_enough || self.is_far_ahead;
         (std::mem::replace(&mut self.paused, pause) != pause).then_some(pause)
     }
 
@@ -126,9 +133,9 @@ impl Assignment {
         self.owned.len()
     }
 
-    /// Whether none of these partitions has a handler at work.
+    /// Whether nothing of these partitions is at work or waits for it.
     pub(crate) fn idle(&self, ids: &[PartitionId]) -> bool {
-        ids.iter().all(|id| self.owned.get(id).is_none_or(|owned| owned.running == 0))
+        ids.iter().all(|id| self.owned.get(id).is_none_or(|owned| owned.held.records == 0))
     }
 
     /// How full the hands are, 0 to 1. A partition that is paused because its share is used up is full
@@ -194,7 +201,7 @@ mod tests {
 
     #[test]
     fn only_the_full_partition_pauses_and_a_closed_gate_pauses_all() {
-        let limits = Limits { records: 4, bytes: 1000 };
+        let limits = Limits { records: 4, bytes: 1000, at_work: 4 };
         let mut assignment = Assignment::default();
         assignment.take(id(1));
         let full = assignment.take(id(2));
@@ -206,5 +213,15 @@ mod tests {
         let mut resumed = assignment.repause(&limits, true);
         resumed.sort();
         assert_eq!(resumed, vec![(id(1), false), (id(2), false)]);
+    }
+
+    #[test]
+    fn a_partition_that_paused_for_the_gate_alone_goes_on_with_what_it_held() {
+        let limits = Limits { records: 4, bytes: 1000, at_work: 4 };
+        let mut assignment = Assignment::default();
+        let owned = assignment.take(id(1));
+        (0..3).for_each(|_| owned.hold(1));
+        assert_eq!(assignment.repause(&limits, false), vec![(id(1), true)]);
+        assert_eq!(assignment.repause(&limits, true), vec![(id(1), false)], "its share is not used up");
     }
 }

@@ -85,15 +85,18 @@ impl KafkaConfig {
             .set("auto.offset.reset", "earliest")
             // A new partition or topic is seen within seconds, not after the default of five minutes.
             .set("topic.metadata.refresh.interval.ms", "10000")
-            // Pausing throws the prefetched records away: keep few of them.
-            .set("queued.min.messages", "1000")
+            // Pausing throws the prefetched records away: keep few of them. The number is of all partitions
+            // together, and one answer may hold thousands: it is the bytes that bound it.
+            .set("queued.min.messages", "10000")
             .set("queued.max.messages.kbytes", "4096")
             // Of each partition at a time; the default of 1 MiB is some thousand messages, most of which are thrown
             // away when a partition pauses at its share. A larger record comes all the same, alone.
             .set("fetch.message.max.bytes", "131072")
-            .set("fetch.queue.backoff.ms", "20")
+            .set("fetch.queue.backoff.ms", "5")
             .set("fetch.error.backoff.ms", "100")
-            .set("fetch.wait.max.ms", "250");
+            // There is one fetch at a time for each broker, and it names the partitions that were not paused when
+            // it was sent: one that goes on waits until those have something, or for so long.
+            .set("fetch.wait.max.ms", "50");
         config
     }
 

@@ -8,6 +8,8 @@ pub struct Limits {
     pub records: usize,
     /// Bytes of keys and values, over all partitions.
     pub bytes: usize,
+    /// Handlers at once. What they need is not counted above.
+    pub at_work: usize,
 }
 
 /// What a partition holds.
@@ -22,7 +24,7 @@ impl Limits {
     /// take the room of the others. Never less than one record.
     pub(crate) fn share(&self, partitions: usize) -> Limits {
         let partitions = partitions.max(1);
-        Limits { records: (self.records / partitions).max(1), bytes: (self.bytes / partitions).max(1) }
+        Limits { records: (self.records / partitions).max(1), bytes: (self.bytes / partitions).max(1), ..*self }
     }
 
     /// How much of this share is used, 0 to 1.
@@ -45,7 +47,7 @@ impl Limits {
 mod tests {
     use super::*;
 
-    const SHARE: Limits = Limits { records: 10, bytes: 1000 };
+    const SHARE: Limits = Limits { records: 10, bytes: 1000, at_work: 10 };
 
     fn held(records: usize, bytes: usize) -> Held {
         Held { records, bytes }
@@ -67,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_share_always_lets_one_record_through() {
-        let share = Limits { records: 4, bytes: 4 }.share(48);
+        let share = Limits { records: 4, bytes: 4, at_work: 4 }.share(48);
         assert!(!share.pause(held(0, 0), false));
         assert!(!share.pause(held(0, 0), true));
     }

@@ -133,7 +133,7 @@ mod tests {
         let settings = Settings {
             group: "a-group".into(),
             topics: vec![crate::lone_broker::TOPIC.into()],
-            limits: Limits { records: 10, bytes: 1 << 20 },
+            limits: Limits { records: 10, bytes: 1 << 20, at_work: 10 },
             drain: LOOK,
         };
         let metrics = ConsumerMetrics::register(&mut Registry::default());

@@ -26,6 +26,7 @@ mod pulse;
 mod record;
 mod runtime;
 mod share;
+mod stalled;
 mod together;
 mod waker;
 mod watermark;

@@ -19,8 +19,9 @@ use crate::record::Record;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a range may be read without a record coming.
 const SILENCE: Duration = Duration::from_secs(30);
-/// Records that are handed over at once, and how many such bunches may wait.
+/// Records that are handed over at once, fewer where they are large (in bytes), and how many such bunches may wait.
 const BUNCH: usize = 500;
+const HEAVY: usize = 2 << 20;
 const BUNCHES: usize = 2;
 
 /// Why nothing could be seen.
@@ -227,7 +228,7 @@ fn read(
     }
     client.assign(&from).map_err(untold(what))?;
     let name: Arc<str> = topic.into();
-    let mut bunch = Vec::with_capacity(BUNCH);
+    let (mut bunch, mut weight) = (Vec::with_capacity(BUNCH), 0);
     let mut heard = Instant::now();
     while !left.is_empty() {
         match client.poll(Duration::from_millis(200)) {
@@ -238,7 +239,9 @@ fn read(
                     left.remove(&message.partition());
                 }
                 if message.offset() < to {
-                    bunch.push(Record::of(&message, name.clone()));
+                    let record = Record::of(&message, name.clone());
+                    weight += record.weight();
+                    bunch.push(record);
                 }
             }
             // The end as it was when the span was chosen, or a later one: what is missing is no record.
@@ -256,8 +259,11 @@ fn read(
         if heard.elapsed() > SILENCE {
             return Err(LookError::Silent { topic: topic.to_owned() });
         }
-        if (bunch.len() >= BUNCH || left.is_empty()) && sender.blocking_send(Ok(std::mem::take(&mut bunch))).is_err() {
-            return Ok(());
+        if bunch.len() >= BUNCH || weight >= HEAVY || left.is_empty() {
+            weight = 0;
+            if sender.blocking_send(Ok(std::mem::take(&mut bunch))).is_err() {
+                return Ok(());
+            }
         }
     }
     Ok(())

@@ -158,14 +158,19 @@ async fn renew(kafka: KafkaConfig, held: Arc<RwLock<Client>>, down: Arc<Down>) {
     }
 }
 
-/// The library tells a time-out in the queue and one on the way alike, so a time-out is unknown.
+/// Whether the record may be in the topic. Certain are only the client's own refusals, and the broker's that it
+/// would have given to an earlier try, too: the library tells a time-out in the queue and one on the way alike, and
+/// keeps it to itself when a code (a sequence that is wrong, replicas that were lost after the append) leaves it open.
 fn may_have_been_stored(error: &KafkaError) -> bool {
-    matches!(
+    !matches!(
         error.rdkafka_error_code(),
         Some(
-            RDKafkaErrorCode::MessageTimedOut
-                | RDKafkaErrorCode::RequestTimedOut
-                | RDKafkaErrorCode::BrokerTransportFailure
+            RDKafkaErrorCode::QueueFull
+                | RDKafkaErrorCode::MessageSizeTooLarge
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownPartition
+                | RDKafkaErrorCode::InvalidTopic
         )
     )
 }
@@ -185,5 +190,24 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, reason, "kafka producer");
         self.down.note(&error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::never_taken(RDKafkaErrorCode::QueueFull, false)]
+    #[case::nowhere_to_put_it(RDKafkaErrorCode::UnknownTopicOrPartition, false)]
+    #[case::a_try_before_it_may_have_been_allowed(RDKafkaErrorCode::TopicAuthorizationFailed, true)]
+    #[case::no_answer(RDKafkaErrorCode::MessageTimedOut, true)]
+    #[case::replicas_were_lost_after_it(RDKafkaErrorCode::NotEnoughReplicasAfterAppend, true)]
+    #[case::out_of_order(RDKafkaErrorCode::OutOfOrderSequenceNumber, true)]
+    #[case::the_producer_is_broken(RDKafkaErrorCode::Fatal, true)]
+    fn what_is_not_certainly_refused_may_have_been_stored(#[case] code: RDKafkaErrorCode, #[case] may: bool) {
+        assert_eq!(may_have_been_stored(&KafkaError::MessageProduction(code)), may);
     }
 }

@@ -31,6 +31,7 @@ use crate::metrics::{ConsumerMetrics, Group};
 use crate::pulse::Pulse;
 use crate::record::Record;
 use crate::share::{Share, Shares};
+use crate::stalled::Stalls;
 use crate::waker::Waker;
 use crate::watermark::Ticket;
 
@@ -89,6 +90,7 @@ pub struct Consumer<H> {
     drains: VecDeque<Drain>,
     waker: Waker,
     shares: Shares,
+    stalls: Stalls,
     /// When [`MARKERS`] were last looked for.
     markers: Instant,
 }
@@ -117,6 +119,8 @@ enum Outcome {
     Stopped,
     /// Its client has forgotten every broker.
     Forgotten,
+    /// Its client gets no records of some partitions.
+    Stalled,
 }
 
 /// How a handler came back.
@@ -151,6 +155,7 @@ impl<H: Handler> Consumer<H> {
             topics: settings.topics.iter().map(|t| t.as_str().into()).collect(),
             group: Group { group: settings.group.clone() },
             shares: Shares::of(&settings.topics),
+            stalls: Stalls::of(kafka, &settings.group),
             settings,
             handler,
             gate,
@@ -181,14 +186,15 @@ impl<H: Handler> Consumer<H> {
         loop {
             let outcome = self.belong(&shutdown).await;
             self.give_up().await;
-            if !matches!(outcome, Ok(Outcome::Forgotten)) {
-                leave(self.member, &self.group).await;
-                return outcome.map(drop);
-            }
-            tracing::warn!(
-                group = self.group.group,
-                "the consumer had forgotten all brokers (librdkafka 5301): another member takes its place"
-            );
+            let why = match outcome {
+                Ok(Outcome::Forgotten) => "it had forgotten all brokers (librdkafka 5301)",
+                Ok(Outcome::Stalled) => "it got no records",
+                Ok(Outcome::Stopped) | Err(_) => {
+                    leave(self.member, &self.group).await;
+                    return outcome.map(drop);
+                }
+            };
+            tracing::warn!(group = self.group.group, why, "another member takes the place of this one");
             let fresh = Member::new(&self.kafka, &self.settings.group)?;
             leave(std::mem::replace(&mut self.member, fresh), &self.group).await;
         }
@@ -205,7 +211,7 @@ impl<H: Handler> Consumer<H> {
         let asked = client.clone();
         let forgotten = forgotten(&kafka, &client.context().down, move |patience| asked.fetch_metadata(None, patience));
         tokio::select! {
-            ended = self.consume(shutdown) => ended.map(|()| Outcome::Stopped),
+            ended = self.consume(shutdown) => ended,
             () = forgotten => Ok(Outcome::Forgotten),
         }
     }
@@ -219,18 +225,21 @@ impl<H: Handler> Consumer<H> {
             self.assignment.give_up(&id);
         }
         self.lanes = Lanes::default();
+        self.stalls.forget_all();
         self.show();
         self.pulse.set_joined(false);
         self.waker.rest().await;
         self.shares.rest().await;
     }
 
-    async fn consume(&mut self, shutdown: &CancellationToken) -> Result<(), Error> {
+    /// Consumes until it is to stop or cannot go on; what is at work is finished and committed then.
+    async fn consume(&mut self, shutdown: &CancellationToken) -> Result<Outcome, Error> {
         let client = self.member.client.clone();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // From the shutdown on: nothing new is begun, and what runs may finish until then.
+        // From then on nothing new is begun, and what runs may finish until this instant.
         let mut stopping: Option<Instant> = None;
+        let mut outcome = Outcome::Stopped;
         let mut last_commit = LastCommit::default();
         loop {
             tokio::select! {
@@ -249,22 +258,24 @@ impl<H: Handler> Consumer<H> {
                     }
                 }
                 () = self.gate.moved() => self.repause(),
-                () = last_commit.ended() => return Ok(()),
+                () = last_commit.ended() => return Ok(outcome),
                 again = self.waker.answered() => {
                     if again {
                         self.wake();
                     }
                 }
                 () = self.shares.answered() => self.show(),
+                () = self.stalls.answered() => {}
                 _ = tick.tick() => {
                     self.shares.ask(&self.member.client);
                     self.pass_markers();
                     self.store();
+                    if stopping.is_none() && self.stands_still() {
+                        outcome = Outcome::Stalled;
+                        stopping = Some(self.stop());
+                    }
                 }
-                () = shutdown.cancelled(), if stopping.is_none() => {
-                    stopping = Some(Instant::now() + self.settings.drain);
-                    self.end(&self.assignment.ids());
-                }
+                () = shutdown.cancelled(), if stopping.is_none() => stopping = Some(self.stop()),
                 message = client.recv() => {
                     self.receive(message)?;
                     // What is fetched already costs nothing to take, and completions would else go first every time.
@@ -274,6 +285,7 @@ impl<H: Handler> Consumer<H> {
                     }
                 }
             }
+            self.begin();
             self.pulse.beat();
             self.settle_drains()?;
             if let Some(deadline) = stopping
@@ -283,6 +295,31 @@ impl<H: Handler> Consumer<H> {
                 last_commit.begin(&client);
             }
         }
+    }
+
+    /// Begins nothing new any more; gives until when the handlers may work.
+    fn stop(&mut self) -> Instant {
+        self.end(&self.assignment.ids());
+        Instant::now() + self.settings.drain
+    }
+
+    /// Whether partitions that want records get none, though there are some.
+    fn stands_still(&mut self) -> bool {
+        let (assignment, client) = (&mut self.assignment, &self.member.client);
+        let stalled = self.stalls.look(|| {
+            let positions = client.position().unwrap_or_default();
+            let position = |id: &PartitionId| match positions.find_partition(&id.topic, id.partition)?.offset() {
+                Offset::Offset(next) => Some(next),
+                _ => None,
+            };
+            let wanting = assignment.iter_mut().filter(|(_, owned)| !owned.paused && !owned.ending.is_cancelled());
+            wanting.map(|(id, _)| (id.clone(), position(id))).collect()
+        });
+        if !stalled.is_empty() {
+            tracing::warn!(group = self.group.group, partitions = %Named(&stalled),
+                "no records come, though Kafka has some");
+        }
+        !stalled.is_empty()
     }
 
     /// Whether no handler is at work any more; sees to it after the deadline.
@@ -295,7 +332,7 @@ impl<H: Handler> Consumer<H> {
 
     /// Ends the handlers that are late, before their partitions can be somebody else's.
     fn cut_off(&mut self) {
-        for (id, owned) in self.assignment.iter_mut().filter(|(_, owned)| owned.running > 0) {
+        for (id, owned) in self.assignment.iter_mut().filter(|(_, owned)| owned.held.records > 0) {
             if !owned.fence.is_cancelled() {
                 tracing::warn!(topic = %id.topic, partition = id.partition, running = owned.running,
                     "cut off records at work; the partition's next owner repeats them");
@@ -335,21 +372,29 @@ impl<H: Handler> Consumer<H> {
             None => self.hasher.hash_one(record.offset),
         };
         let lane = (owned.epoch, key);
-        if let Some(taken) = self.lanes.enter(lane, Taken { ticket, record }) {
-            self.start(&id, lane, taken);
-        }
+        self.lanes.enter(lane, Taken { ticket, record });
         self.repause_one(&id);
     }
 
+    /// Begins what has its turn, as far as there is room.
+    fn begin(&mut self) {
+        while self.running.len() < self.settings.limits.at_work
+            && let Some((lane, taken)) = self.lanes.next()
+        {
+            self.start(lane, taken);
+        }
+    }
+
     /// Gives a record to the handler.
-    fn start(&mut self, id: &PartitionId, lane: Lane, Taken { ticket, record }: Taken) {
-        let Some(owned) = self.assignment.in_epoch(id, lane.0) else { return };
+    fn start(&mut self, lane: Lane, Taken { ticket, record }: Taken) {
+        let id = PartitionId { topic: record.topic.clone(), partition: record.partition };
+        let Some(owned) = self.assignment.in_epoch(&id, lane.0) else { return };
         owned.running += 1;
         owned.begun = owned.begun.max(Some(ticket));
         let lease = Lease::until(owned.ending.clone()).in_epoch(owned.epoch);
         let fence = owned.fence.clone();
         let handler = self.handler.clone();
-        let (id, offset, weight) = (id.clone(), record.offset, record.weight());
+        let (offset, weight) = (record.offset, record.weight());
         self.running.spawn(async move {
             let work = AssertUnwindSafe(handler.handle(record, lease)).catch_unwind();
             let end = match fence.run_until_cancelled(work).await {
@@ -381,13 +426,11 @@ impl<H: Handler> Consumer<H> {
             owned.watermark.complete(ticket);
         } else {
             // What waits behind it must not overtake it.
-            for withdrawn in self.lanes.withdraw(|other, _| *other == lane) {
+            for withdrawn in self.lanes.withdraw_behind(lane) {
                 owned.let_go(withdrawn.record.weight());
             }
         }
-        if let Some(next) = self.lanes.advance(lane) {
-            self.start(&id, lane, next);
-        }
+        self.lanes.advance(lane);
         self.repause_one(&id);
         Ok(())
     }
@@ -403,6 +446,10 @@ impl<H: Handler> Consumer<H> {
                 // The client remembers that a partition was paused when it was here before.
                 self.member.client.resume(&partitions).map_err(|source| self.fatal(source))?;
                 for id in ids {
+                    if let Some(epoch) = self.assignment.give_up(&id) {
+                        self.lanes.forget(|lane| lane.0 == epoch);
+                    }
+                    self.stalls.forget(&id);
                     self.assignment.take(id);
                 }
                 self.pulse.set_joined(true);
@@ -516,7 +563,8 @@ impl<H: Handler> Consumer<H> {
         self.metrics.paused.get_or_create(&self.group).set(gauge(paused));
         self.shares.tell(self.assignment.len());
         self.metrics.partitions.get_or_create(&self.group).set(gauge(self.assignment.len()));
-        let load = self.assignment.load(&self.settings.limits, self.gate.is_open());
+        let at_work = self.running.len() as f64 / self.settings.limits.at_work as f64;
+        let load = self.assignment.load(&self.settings.limits, self.gate.is_open()).max(at_work.min(1.0));
         self.metrics.busy.note(&self.group.group, load);
     }
 
@@ -536,6 +584,7 @@ impl<H: Handler> Consumer<H> {
 
     /// Tells the client which partitions to pause and which to go on with.
     fn tell(&mut self, changes: &[(PartitionId, bool)]) {
+        changes.iter().for_each(|(id, _)| self.stalls.forget(id));
         for pause in [true, false] {
             let changed = list(changes.iter().filter(|(_, p)| *p == pause).map(|(id, _)| id));
             if changed.count() == 0 {
@@ -553,8 +602,8 @@ impl<H: Handler> Consumer<H> {
 
     /// Sees to it that partitions which are not paused are fetched at once.
     fn wake(&mut self) {
-        let awake = list(self.assignment.iter_mut().filter(|(_, owned)| !owned.paused).map(|(id, _)| id));
-        self.waker.wake(&self.member.client, awake);
+        let awake = self.assignment.iter_mut().filter(|(_, owned)| !owned.paused).map(|(id, _)| id);
+        self.waker.wake(&self.member.client, || list(awake));
     }
 
     fn fatal(&self, source: KafkaError) -> Error {
@@ -645,7 +694,7 @@ mod tests {
         let settings = Settings {
             group: group.clone(),
             topics: vec![topic.clone()],
-            limits: Limits { records: 300, bytes: 1 << 20 },
+            limits: Limits { records: 300, bytes: 1 << 20, at_work: 300 },
             drain: Duration::from_secs(15),
         };
         let metrics = ConsumerMetrics::register(&mut Registry::default());

@@ -1,6 +1,8 @@
 //! Two consumers of one process: they live and end together.
 
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::Error;
 use crate::runtime::{Consumer, Handler};
@@ -17,8 +19,15 @@ pub async fn together<A: Handler, B: Handler>(
     first.and(second)
 }
 
+/// In a task of its own: on the thread that waits for the end of the process each record would be handed over to
+/// another thread and back.
 async fn until_end<H: Handler>(consumer: Consumer<H>, stop: &CancellationToken) -> Result<(), Error> {
-    let outcome = consumer.run(stop.clone()).await;
+    let outcome = AbortOnDropHandle::new(tokio::spawn(consumer.run(stop.clone()))).await;
     stop.cancel();
-    outcome
+    match outcome.map_err(JoinError::try_into_panic) {
+        Ok(outcome) => outcome,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // Nobody aborts it: the runtime is going.
+        Err(Err(_aborted)) => std::future::pending().await,
+    }
 }

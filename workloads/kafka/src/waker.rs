@@ -23,13 +23,18 @@ pub(crate) struct Waker {
 }
 
 impl Waker {
-    /// Wakes the threads that fetch these partitions. Where a question is under way already, which may
+    /// Wakes the threads that fetch the partitions of this list. Where a question is under way already, which may
     /// have come too early, [`Waker::answered`] says that another one is due.
-    pub(crate) fn wake(&mut self, client: &Arc<StreamConsumer<Context>>, mut partitions: TopicPartitionList) {
+    pub(crate) fn wake(
+        &mut self,
+        client: &Arc<StreamConsumer<Context>>,
+        partitions: impl FnOnce() -> TopicPartitionList,
+    ) {
         if self.asking.is_some() {
             self.again = true;
             return;
         }
+        let mut partitions = partitions();
         if partitions.count() == 0 || partitions.set_all_offsets(Offset::End).is_err() {
             return;
         }

@@ -35,8 +35,10 @@ pub struct Config {
     pub drain: Duration,
 }
 
-/// For each topic. About 1 KiB for each record, so at most a few MiB wait in a router.
-const LIMITS: Limits = Limits { records: 2048, bytes: 8 << 20 };
+/// For each topic. What waits is bounded by its bytes: so many that a partition, which may hold its share of them,
+/// goes on with the next fetch before it has run dry. What is at work costs some 10 KiB more for each, and more
+/// of it makes nothing faster.
+const LIMITS: Limits = Limits { records: 16_384, bytes: 8 << 20, at_work: 512 };
 
 /// A router, ready to run.
 pub struct Router {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use chat4all_kafka::{Ended, Lease, Record};
 use chat4all_message::{AcceptedMessage, Address, Delivery, DeliveryEvent};
+use futures::future::try_join_all;
 use jiff::Timestamp;
 
 use crate::handler::Handlers;
@@ -70,10 +71,9 @@ impl Handlers {
             };
             self.note(delivery, &failed, lease).await?;
         }
-        for delivery in &planned.outbound {
-            self.hand_over(delivery, lease).await?;
-        }
-        Ok(())
+        // The parts for one recipient stand together and keep their order; nobody waits for another one's.
+        let parts = planned.outbound.chunk_by(|one, next| one.recipient == next.recipient);
+        try_join_all(parts.map(|parts| self.hand_over(parts, lease))).await.map(drop)
     }
 
     async fn note(&self, delivery: &Delivery, event: &DeliveryEvent, lease: &Lease) -> Result<(), Ended> {
@@ -81,11 +81,13 @@ impl Handlers {
         lease.persist("note a delivery", || self.store.apply(&delivery.reference, event, at)).await
     }
 
-    async fn hand_over(&self, delivery: &Delivery, lease: &Lease) -> Result<(), Ended> {
-        let topic = self.topics.outbound(&delivery.connector);
-        let key = delivery.recipient.to_string();
-        let value = serde_json::to_vec(delivery).expect("a delivery has only strings");
-        lease.persist("produce a delivery", || self.producer.send(&topic, key.as_bytes(), &value, &[])).await?;
+    async fn hand_over(&self, parts: &[Delivery], lease: &Lease) -> Result<(), Ended> {
+        for delivery in parts {
+            let topic = self.topics.outbound(&delivery.connector);
+            let key = delivery.recipient.to_string();
+            let value = serde_json::to_vec(delivery).expect("a delivery has only strings");
+            lease.persist("produce a delivery", || self.producer.send(&topic, key.as_bytes(), &value, &[])).await?;
+        }
         Ok(())
     }
 }

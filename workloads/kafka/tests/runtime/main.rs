@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chat4all_kafka::{Ended, Gate, Handler, Lease, Record, gate};
+use chat4all_kafka::{Ended, Gate, Handler, Lease, Limits, Record, gate};
 use support::{Notes, Topic, assert_each_once_in_order, eventually, parsed};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,6 +162,49 @@ async fn a_closed_gate_stops_the_flow_and_an_open_one_lets_everything_through() 
     eventually("all are handled", || notes.handled().len() >= 1000).await;
     member.stop().await;
     assert_each_once_in_order(&notes.handled(), 20, 50);
+    topic.delete().await;
+}
+
+/// Notes what it handles, and how much of it at once at most.
+#[derive(Default)]
+struct Counting {
+    notes: Arc<Notes>,
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Handler for Counting {
+    async fn handle(&self, record: Record, lease: Lease) -> Result<(), Ended> {
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(now, Ordering::Relaxed);
+        let outcome = self.notes.handle(record, lease).await;
+        self.now.fetch_sub(1, Ordering::Relaxed);
+        outcome
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn with_room_for_a_few_at_work_nothing_is_lost_repeated_or_reordered_by_a_guest_and_a_stop() {
+    const FEW: Limits = Limits { records: 600, bytes: 1 << 20, at_work: 4 };
+    let topic = Topic::create().await;
+    topic.fill(50, 40).await;
+    let counting = Arc::new(Counting { notes: Notes::slow(Duration::from_millis(20)), ..Counting::default() });
+    let handled = || counting.notes.handled().len();
+    let first = topic.limited_member(&counting, Gate::always_open(), FEW);
+    eventually("some are handled", || handled() >= 200).await;
+    assert_eq!(counting.most.load(Ordering::Relaxed), 4, "no more than there is room for, and no less");
+    let guest = topic.limited_member(&counting, Gate::always_open(), FEW).joined().await;
+    eventually("more are handled", || handled() >= 700).await;
+    guest.stop().await;
+    first.stop().await;
+    let before = handled();
+    assert!(before < 2000, "stopped in the middle");
+    assert_eq!(topic.committed().await, i64::try_from(before).unwrap());
+    let last = topic.limited_member(&counting, Gate::always_open(), FEW);
+    eventually("all are handled", || handled() >= 2000).await;
+    last.stop().await;
+    assert_each_once_in_order(&counting.notes.handled(), 50, 40);
     topic.delete().await;
 }
 

@@ -245,7 +245,7 @@ impl IdempotencyKeys for Scripted {
         self.around(self.memory.claim(key, claim)).await
     }
 
-    async fn settle(&self, key: &RequestKey, claim: &Claim) -> Result<()> {
+    async fn settle(&self, key: &RequestKey, claim: &Claim) -> Result<bool> {
         self.around(self.memory.settle(key, claim)).await
     }
 

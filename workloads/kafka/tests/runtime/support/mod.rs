@@ -89,7 +89,11 @@ impl Topic {
 
     /// A member of the topic's group.
     pub fn member<H: Handler>(&self, handler: &Arc<H>, gate: Gate) -> Member {
-        let limits = Limits { records: 300, bytes: 1 << 20 };
+        self.limited_member(handler, gate, Limits { records: 300, bytes: 1 << 20, at_work: 300 })
+    }
+
+    /// A member of the topic's group that takes in no more than this.
+    pub fn limited_member<H: Handler>(&self, handler: &Arc<H>, gate: Gate, limits: Limits) -> Member {
         let settings = Settings {
             group: format!("{}-group", self.name),
             topics: vec![self.name.clone()],
