@@ -83,10 +83,19 @@ fn case_07_a_throughput_limit_throttles_the_number_for_about_a_second() {
 }
 
 #[test]
-fn case_08_a_429_is_a_throttle_also_with_a_code_that_whatsapp_does_not_list() {
-    let refusal = refusal(429, &error(613));
+fn case_08_a_429_is_a_throttle_also_with_a_code_that_nobody_lists() {
+    let refusal = refusal(429, &error(999_999));
     assert!(matches!(refusal.kind(), Kind::Throttled { scope: Scope::Account, .. }));
-    assert_eq!(refusal.code(), "613");
+    assert_eq!(refusal.code(), "999999");
+}
+
+#[rstest]
+fn a_limit_of_the_graph_api_is_a_throttle_whatever_its_status(
+    #[values(17, 32, 613)] code: i64,
+    #[values(400, 403, 429)] status: u16,
+) {
+    let kind = refusal(status, &error(code)).kind();
+    assert!(matches!(kind, Kind::Throttled { scope: Scope::Account, .. }), "{kind:?}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ const FIRST: Duration = Duration::from_secs(5);
 pub struct BreakerPolicy {
     /// Opens when at least this share of the calls in the window failed, in percent (1 to 100).
     pub failure_rate_percent: u32,
-    /// Opens only after at least so many calls in the window.
+    /// Opens only after at least so many calls in the window; and when so many failed in a row, however far apart.
     pub minimum_calls: u32,
     /// The window, in seconds.
     pub window_seconds: u64,
@@ -45,6 +45,8 @@ pub(crate) struct Breaker {
 enum Phase {
     Closed {
         window: VecDeque<Second>,
+        /// Failures since a call last showed that it works.
+        in_a_row: u32,
     },
     Open {
         until: Instant,
@@ -98,7 +100,7 @@ pub(crate) enum Health {
 
 impl Breaker {
     pub(crate) fn new(policy: BreakerPolicy) -> Self {
-        Self { policy, phase: Phase::Closed { window: VecDeque::new() }, generation: 0 }
+        Self { policy, phase: Phase::closed(), generation: 0 }
     }
 
     pub(crate) fn state(&self) -> State {
@@ -143,12 +145,16 @@ impl Breaker {
             return;
         }
         match &mut self.phase {
-            Phase::Closed { window } => {
+            Phase::Closed { window, in_a_row } => {
                 if health == Health::NoSign {
                     return;
                 }
                 let (calls, failures) = note(window, health, now, Duration::from_secs(self.policy.window_seconds));
-                if calls >= self.policy.minimum_calls && failures * 100 >= self.policy.failure_rate_percent * calls {
+                *in_a_row = if health == Health::Well { 0 } else { *in_a_row + 1 };
+                let most_fail =
+                    calls >= self.policy.minimum_calls && failures * 100 >= self.policy.failure_rate_percent * calls;
+                // What is well now is no reason, whatever was before it.
+                if health == Health::Unwell && (most_fail || *in_a_row >= self.policy.minimum_calls) {
                     self.open(now, FIRST);
                 }
             }
@@ -161,7 +167,7 @@ impl Breaker {
                 Health::Well => {
                     *succeeded += 1;
                     if *succeeded >= self.policy.half_open_calls {
-                        self.enter(Phase::Closed { window: VecDeque::new() });
+                        self.enter(Phase::closed());
                     }
                 }
             },
@@ -177,6 +183,12 @@ impl Breaker {
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.generation += 1;
+    }
+}
+
+impl Phase {
+    fn closed() -> Self {
+        Self::Closed { window: VecDeque::new(), in_a_row: 0 }
     }
 }
 
@@ -234,11 +246,31 @@ mod tests {
     fn failures_that_left_the_window_do_not_count() {
         let now = Instant::now();
         let mut breaker = Breaker::new(BreakerPolicy::default());
-        for _ in 0..9 {
-            call(&mut breaker, Health::Unwell, now);
-        }
-        call(&mut breaker, Health::Unwell, now + seconds(10));
+        (0..9).for_each(|_| call(&mut breaker, Health::Unwell, now));
+        call(&mut breaker, Health::Well, now + seconds(10));
+        (0..9).for_each(|_| call(&mut breaker, Health::Unwell, now + seconds(20)));
         assert_eq!(breaker.state(), State::Closed);
+    }
+
+    #[test]
+    fn a_call_that_is_well_never_opens_it() {
+        let now = Instant::now();
+        let mut breaker = Breaker::new(BreakerPolicy::default());
+        (0..9).for_each(|_| call(&mut breaker, Health::Unwell, now));
+        call(&mut breaker, Health::Well, now);
+        assert_eq!(breaker.state(), State::Closed);
+    }
+
+    #[test]
+    fn ten_failures_in_a_row_open_it_at_once_where_calls_are_many_and_some_day_where_they_are_few() {
+        let now = Instant::now();
+        let mut busy = Breaker::new(BreakerPolicy::default());
+        (0..1000).for_each(|_| call(&mut busy, Health::Well, now));
+        (0..10).for_each(|_| call(&mut busy, Health::Unwell, now));
+        assert_eq!(busy.state(), State::Open, "before its messages have used up their attempts");
+        let mut idle = Breaker::new(BreakerPolicy::default());
+        (0..10).for_each(|n| call(&mut idle, Health::Unwell, now + seconds(3600 * n)));
+        assert_eq!(idle.state(), State::Open);
     }
 
     #[test]

@@ -2,19 +2,22 @@
 //! between, the ledger tells the next owner where to go on.
 
 use std::borrow::Cow;
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chat4all_channels::{Answer, Cause, Kind, Outgoing, Unsendable};
 use chat4all_dead_letters::Desk;
 use chat4all_kafka::{DeadLetter, Ended, Handler, Lease, Producer, Record, persevere};
-use chat4all_message::{Address, Channel, Delivery, DeliveryEvent, Effort, StatusUpdate, Subject};
+use chat4all_message::{
+    Address, Channel, Delivery, DeliveryEvent, DeliveryId, DeliveryRef, Effort, StatusUpdate, Subject,
+};
 use chat4all_store::{Attempt, LedgerEntry, Outcome, Store};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::Config;
-use crate::account::{Account, Calls, Rest};
+use crate::account::{Account, Calls, Permit, Rest};
 use crate::breaker::Health;
 use crate::gone::Gone;
 use crate::metrics::{Call as CallLabels, ConnectorMetrics, Labels};
@@ -57,10 +60,9 @@ impl Handler for Deliverer {
 impl Deliverer {
     async fn deliver(&self, record: &Record, delivery: &Delivery, lease: &Lease) -> Result<(), Ended> {
         let id = delivery.reference.delivery_id;
-        let read = async || lease.persist("read the ledger", || self.store.entry(id)).await;
-        let (mut entry, delivery) = futures::try_join!(read(), self.addressed(delivery, lease))?;
+        let (mut past, mut read_at) = (Past::default(), Instant::now());
+        let (mut entry, delivery) = futures::try_join!(self.entry(id, lease), self.addressed(delivery, lease))?;
         let delivery = delivery.as_ref();
-        let mut past = Past::default();
         loop {
             let replays = record.replays().max(entry.as_ref().map_or(0, |entry| entry.replays));
             match step::next(
@@ -74,15 +76,9 @@ impl Deliverer {
                         self.count_unknown();
                     }
                     self.park(sleep_until(at), lease).await?;
-                    if effort.unknown_outcomes > 0
-                        && let Some(proven) = read().await?.filter(is_sent)
-                    {
-                        entry = Some(proven);
-                        continue;
-                    }
-                    let last = entry.as_ref().and_then(step::last_refusal);
-                    let spent = Spent { replays, effort, last_refusal: last };
+                    let spent = Spent { replays, effort, known: entry.as_ref(), read_at };
                     entry = Some(self.attempt(delivery, spent, &mut past, lease).await?);
+                    read_at = Instant::now();
                 }
                 Step::Wait { since, effort: _ } => {
                     self.count_unknown();
@@ -104,6 +100,7 @@ impl Deliverer {
                     return Ok(());
                 }
                 Step::TellSent { at, provider_id, effort } => {
+                    self.await_reading(delivery, past.called.unwrap_or(at), lease).await?;
                     return self.tell_sent(delivery, at, provider_id, effort, lease).await;
                 }
                 Step::TellFailed { at, code, reason, effort } => {
@@ -129,6 +126,7 @@ impl Deliverer {
         effort: Effort,
         lease: &Lease,
     ) -> Result<(), Ended> {
+        self.meet(delivery, lease).await?;
         let event = DeliveryEvent::Sent { provider_id, effort: Some(effort) };
         self.tell(delivery, at, event, lease).await
     }
@@ -143,10 +141,21 @@ impl Deliverer {
         effort: Effort,
         lease: &Lease,
     ) -> Result<(), Ended> {
+        if code == UNKNOWN_OUTCOME {
+            self.meet(delivery, lease).await?;
+        }
         self.dead_letter(record, &code, &reason, effort.attempts, lease).await?;
         let dead_lettered_at = Some(Timestamp::now());
         let event = DeliveryEvent::Failed { code, reason, effort: Some(effort), dead_lettered_at };
         self.tell(delivery, at, event, lease).await
+    }
+
+    /// Notes where its recipient was spoken with: what they write next belongs to this conversation. What they cannot
+    /// have got says nothing of that.
+    async fn meet(&self, delivery: &Delivery, lease: &Lease) -> Result<(), Ended> {
+        let DeliveryRef { conversation_id, message_id, .. } = &delivery.reference;
+        let met = || self.store.met(&delivery.recipient, conversation_id, message_id.created_at());
+        lease.persist("note where somebody was spoken with", met).await
     }
 
     /// The delivery with the address that its recipient wrote from last: of the ways of writing a
@@ -195,7 +204,7 @@ impl Deliverer {
         }
     }
 
-    /// One call with its two ledger entries.
+    /// One call with its two ledger entries, and the upload of its file before it, if that is due.
     async fn attempt(
         &self,
         delivery: &Delivery,
@@ -203,42 +212,24 @@ impl Deliverer {
         past: &mut Past,
         lease: &Lease,
     ) -> Result<LedgerEntry, Ended> {
-        let Spent { replays, effort: before, last_refusal } = spent;
+        let Spent { replays, effort: before, known, .. } = spent;
         let addressed = self.moved.follow(delivery);
-        // A mark is no message to the recipient.
-        let paced = delivery.read_mark.is_none().then_some(&addressed.recipient);
-        while let Some(until) = paced.and_then(|recipient| self.pairs.wait(recipient, Instant::now())) {
-            self.park(tokio::time::sleep_until(until), lease).await?;
-        }
-        let turn = lease.unless_ending(self.account.turn(Calls::of(delivery))).await?;
-        // Closed never: the semaphore lives as long as the provider.
-        let _slot = lease.unless_ending(self.provider.calls.acquire()).await?;
-        let permit = lease.unless_ending(self.account.admit(turn)).await?;
-        let since = Timestamp::now();
-        let begun = LedgerEntry {
-            effort: Effort { attempts: before.attempts + 1, ..before },
-            attempt: Attempt::Attempting { since },
-            replays,
-        };
-        let answer = match lease
-            .unless_ending(self.provider.prepared(addressed.clone(), before.attempts, last_refusal))
-            .await?
-        {
+        let last_refusal = known.and_then(step::last_refusal);
+        let file = self.provider.with_its_file(&addressed, before.attempts, last_refusal, self.admit());
+        let (prepared, upload) = lease.unless_ending(file).await?;
+        let was_sent = prepared.is_ok();
+        let (answer, permit, since) = match prepared {
             Ok(prepared) => {
-                // Made when its turn has come: a signature holds the time.
-                let request = match self.request(&prepared) {
-                    Ok(request) => request,
-                    Err(outcome) => return Ok(self.write_down(delivery, replays, before, outcome).await),
-                };
-                let answer = self.call(&prepared, request, &begun, lease).await?;
-                if let Some(recipient) = paced {
-                    // The provider counts from when the call came to it, which was no later than this.
-                    self.pairs.sent(recipient, Instant::now());
+                if let Some(upload) = upload {
+                    upload.report(Health::Well, None);
                 }
-                answer
+                match self.send(delivery, &prepared, &spent, lease).await? {
+                    Sending::Called { answer, permit, since } => (answer, Some(permit), since),
+                    Sending::Settled(entry) => return Ok(entry),
+                }
             }
             // Nothing of the message was sent, so there is no attempt to write down before.
-            Err(refusal) => Answer::Refused(refusal),
+            Err(refusal) => (Answer::Refused(refusal), upload, Timestamp::now()),
         };
         let aliases = if let Answer::Accepted { aliases, .. } = &answer { aliases.clone() } else { Vec::new() };
 
@@ -256,7 +247,8 @@ impl Deliverer {
             can_upload: self.provider.can_upload(delivery),
             now: Timestamp::now(),
             jitter: rand::random(),
-            excused: permit.is_trial() && !others_are_well,
+            was_sent,
+            excused: permit.as_ref().is_some_and(Permit::is_trial) && !others_are_well,
         };
         let Verdict { outcome, effort, health, pause, recipient_throttled } = judge(answer, &call);
         if health == Health::Unwell {
@@ -267,18 +259,83 @@ impl Deliverer {
             self.pairs.refused(&addressed.recipient, Instant::now());
         }
         let health = if self.provider.channel.each_recipient_is_a_server() { Health::NoSign } else { health };
-        permit.report(health, pause.map(|wait| Rest { wait, why }));
+        if let Some(permit) = permit {
+            permit.report(health, pause.map(|wait| Rest { wait, why }));
+        }
         if effort.unknown_outcomes > before.unknown_outcomes {
             self.count_unknown();
         }
-        let Some(outcome) = outcome else { return Ok(begun) };
+        let Some(outcome) = outcome else { return Ok(spent.begun(since)) };
         let sent = matches!(outcome, Outcome::Sent { .. });
         let written = self.write_down(delivery, replays, effort, outcome).await;
         if sent {
             self.learn(&addressed.recipient, &aliases, lease).await?;
-            self.await_reading(&addressed, since, lease).await?;
+            past.called = Some(since);
         }
         Ok(written)
+    }
+
+    /// Waits for its turn and makes the call.
+    async fn send(
+        &self,
+        delivery: &Delivery,
+        prepared: &Delivery,
+        spent: &Spent<'_>,
+        lease: &Lease,
+    ) -> Result<Sending<'_>, Ended> {
+        // A mark is no message to the recipient.
+        let paced = delivery.read_mark.is_none().then_some(&prepared.recipient);
+        while let Some(until) = paced.and_then(|recipient| self.pairs.wait(recipient, Instant::now())) {
+            self.park(tokio::time::sleep_until(until), lease).await?;
+        }
+        let turn = lease.unless_ending(self.account.turn(Calls::of(delivery))).await?;
+        // Closed never: the semaphore lives as long as the provider.
+        let slot = lease.unless_ending(self.provider.calls.acquire()).await?;
+        let permit = lease.unless_ending(self.account.admit(turn)).await?;
+        // However long all of this waited: a status may have told by now that an earlier call arrived, and
+        // while this process stood still the partition may have got another owner.
+        if (spent.effort.unknown_outcomes > 0 || spent.read_at.elapsed() > STALE)
+            && let Some(newer) = self.entry(delivery.reference.delivery_id, lease).await?
+            && spent.known.map(progress) != Some(progress(&newer))
+        {
+            drop((permit, slot));
+            return self.catch_up(delivery, newer, lease).await.map(Sending::Settled);
+        }
+        // Made when its turn has come: a signature holds the time.
+        let request = match self.request(prepared) {
+            Ok(request) => request,
+            Err(outcome) => {
+                let written = self.write_down(delivery, spent.replays, spent.effort, outcome).await;
+                return Ok(Sending::Settled(written));
+            }
+        };
+        let since = Timestamp::now();
+        let answer = self.call(prepared, request, &spent.begun(since), lease).await?;
+        if let Some(recipient) = paced {
+            // The provider counts from when the call came to it, which was no later than this.
+            self.pairs.sent(recipient, Instant::now());
+        }
+        Ok(Sending::Called { answer, permit, since })
+    }
+
+    /// What the ledger says when somebody else went on with a delivery. Another owner of the partition who calls at
+    /// this moment is given the time to end: mostly this process hears meanwhile that it owns it no more.
+    async fn catch_up(&self, delivery: &Delivery, newer: LedgerEntry, lease: &Lease) -> Result<LedgerEntry, Ended> {
+        if !matches!(newer.attempt, Attempt::Attempting { .. }) {
+            return Ok(newer);
+        }
+        self.park(tokio::time::sleep(self.config.request_timeout), lease).await?;
+        Ok(self.entry(delivery.reference.delivery_id, lease).await?.unwrap_or(newer))
+    }
+
+    /// What the ledger says of a delivery.
+    async fn entry(&self, id: DeliveryId, lease: &Lease) -> Result<Option<LedgerEntry>, Ended> {
+        lease.persist("read the ledger", || self.store.entry(id)).await
+    }
+
+    /// Waits until a file may be uploaded.
+    async fn admit(&self) -> Permit<'_> {
+        self.account.admit(self.account.turn(Calls::All).await).await
     }
 
     /// Writes the attempt down and calls the provider.
@@ -399,9 +456,34 @@ impl Deliverer {
 struct Spent<'a> {
     replays: u32,
     effort: Effort,
-    /// The code of the refusal that its last attempt ended with.
-    last_refusal: Option<&'a str>,
+    /// What the ledger said, and when.
+    known: Option<&'a LedgerEntry>,
+    read_at: Instant,
 }
+
+impl Spent<'_> {
+    /// The entry of a call that begins.
+    fn begun(&self, since: Timestamp) -> LedgerEntry {
+        let effort = Effort { attempts: self.effort.attempts + 1, ..self.effort };
+        LedgerEntry { effort, attempt: Attempt::Attempting { since }, replays: self.replays }
+    }
+}
+
+/// How the sending of a message went.
+enum Sending<'a> {
+    Called {
+        answer: Answer,
+        permit: Permit<'a>,
+        since: Timestamp,
+    },
+    /// There was nothing to call for; this is what the ledger says now.
+    Settled(LedgerEntry),
+}
+
+/// After so long what the ledger said is read again before a call. A process that was stopped and goes on (a
+/// frozen node) does not know yet that its partition has another owner, who may have called meanwhile; that takes
+/// a session time-out, of which brokers take no shorter one than 6 s (`group.min.session.timeout.ms`).
+const STALE: Duration = Duration::from_secs(5);
 
 /// What is remembered of a delivery between its calls. In memory: lost, it means a shorter pause and one
 /// more call.
@@ -409,6 +491,8 @@ struct Spent<'a> {
 struct Past {
     /// Refusals in a row for this recipient alone.
     recipient_refusals: u32,
+    /// When the call began that it was sent with.
+    called: Option<Timestamp>,
     /// When the provider last failed with it: how many calls had shown by then that it works.
     well_at_failure: Option<u64>,
 }
@@ -429,8 +513,13 @@ pub(crate) async fn produce_status(
     Ok(())
 }
 
-fn is_sent(entry: &LedgerEntry) -> bool {
-    matches!(entry.attempt, Attempt::Ended { outcome: Outcome::Sent { .. }, .. })
+/// What changes in an entry with every step. Its instants do not serve: the store keeps them less exactly.
+fn progress(entry: &LedgerEntry) -> (u32, Effort, Discriminant<Attempt>, Option<Discriminant<Outcome>>) {
+    let outcome = match &entry.attempt {
+        Attempt::Ended { outcome, .. } => Some(discriminant(outcome)),
+        Attempt::Attempting { .. } => None,
+    };
+    (entry.replays, entry.effort, discriminant(&entry.attempt), outcome)
 }
 
 async fn sleep_until(at: Timestamp) {

@@ -7,7 +7,7 @@ use chat4all_channels::{Channel, WebhookEvent};
 use chat4all_dead_letters::Desk;
 use chat4all_kafka::{DeadLetter, Ended, Handler, Lease, Record};
 use chat4all_message::WebhookRecord;
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use jiff::Timestamp;
 
 use crate::deliver::produce_status;
@@ -27,9 +27,18 @@ impl Handler for Journal {
     async fn handle(&self, record: Record, lease: Lease) -> Result<(), Ended> {
         match serde_json::from_slice::<WebhookRecord>(&record.value) {
             Ok(webhook) => {
-                let events = self.channel.parse_webhook(&webhook);
-                let told = events.into_iter().map(|event| self.pass_on(event, webhook.received_at, &lease));
-                try_join_all(told).await.map(drop)
+                let events = self.channel.parse_webhook(&webhook).into_iter();
+                let (messages, others): (Vec<_>, Vec<_>) =
+                    events.partition(|event| matches!(event, WebhookEvent::Message(_)));
+                // What somebody wrote, in the order in which they did; the rest needs none.
+                let in_order = async {
+                    for message in messages {
+                        self.pass_on(message, webhook.received_at, &lease).await?;
+                    }
+                    Ok(())
+                };
+                let others = others.into_iter().map(|event| self.pass_on(event, webhook.received_at, &lease));
+                try_join(in_order, try_join_all(others)).await.map(drop)
             }
             Err(error) => {
                 let message = format!("the record cannot be read: {error}");

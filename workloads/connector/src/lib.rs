@@ -85,10 +85,10 @@ pub enum Error {
 }
 
 /// Deliveries waiting for a retry or for the account stay in memory; about 1 KiB for each.
-const OUTBOUND_LIMITS: Limits = Limits { records: 10_000, bytes: 32 << 20 };
+const OUTBOUND_LIMITS: Limits = Limits { records: 10_000, bytes: 32 << 20, at_work: 10_000 };
 
 /// A webhook may hold 3 MB and a thousand statuses.
-const INBOUND_LIMITS: Limits = Limits { records: 256, bytes: 16 << 20 };
+const INBOUND_LIMITS: Limits = Limits { records: 256, bytes: 16 << 20, at_work: 256 };
 
 /// A connector, ready to run.
 pub struct Connector {

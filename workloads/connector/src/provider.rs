@@ -55,19 +55,22 @@ impl Provider {
         self.uploader.is_some() && delivery.media.as_ref().is_some_and(|media| media.url().is_some())
     }
 
-    /// The delivery as it must be sent after `attempts` calls, the last of which ended with the code
-    /// `last`: with its file uploaded where its link is of no use.
-    pub(crate) async fn prepared<'d>(
+    /// The delivery as it must be sent after `attempts` calls, the last of which ended with the code `last`:
+    /// with its file uploaded where its link is of no use. An upload is a call to the provider, which `admit`
+    /// lets in; with what came back when there was one.
+    pub(crate) async fn with_its_file<'d, P>(
         &self,
-        delivery: Cow<'d, Delivery>,
+        delivery: &'d Delivery,
         attempts: u32,
         last: Option<&str>,
-    ) -> Result<Cow<'d, Delivery>, Refusal> {
+        admit: impl Future<Output = P>,
+    ) -> (Result<Cow<'d, Delivery>, Refusal>, Option<P>) {
         match (&self.uploader, self.channel.uploads()) {
-            (Some(uploader), Some(uploads)) if uploader.is_due(uploads, &delivery, attempts, last) => {
-                uploader.by_id(uploads, &self.client, &delivery).await.map(Cow::Owned)
+            (Some(uploader), Some(uploads)) if uploader.is_due(uploads, delivery, attempts, last) => {
+                let (delivery, admitted) = uploader.by_id(uploads, &self.client, delivery, admit).await;
+                (delivery.map(Cow::Owned), admitted)
             }
-            _ => Ok(delivery),
+            _ => (Ok(Cow::Borrowed(delivery)), None),
         }
     }
 

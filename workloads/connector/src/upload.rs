@@ -10,6 +10,7 @@ use chat4all_message::{Delivery, Media, MediaKind, Place};
 use futures::{StreamExt as _, stream};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, Client, Response, redirect};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::guarded::{GuardedResolver, check_literal, forbidden};
@@ -28,6 +29,10 @@ const REMEMBERED: Duration = Duration::from_secs(3600);
 /// Links that are remembered at once; beyond it all are forgotten and uploaded again when needed.
 const CAPACITY: usize = 1000;
 
+/// Files under way at once. Each may take all of [`TIMEOUT`], and waits for others of its kind only: messages
+/// without one go on.
+const UPLOADS_AT_ONCE: usize = 32;
+
 /// Where files lie that providers fetch, a server often sends on to another.
 const REDIRECTS: usize = 3;
 
@@ -36,10 +41,11 @@ const REDIRECTS: usize = 3;
 pub(crate) struct Uploader {
     client: Client,
     known: Mutex<HashMap<(MediaKind, String), Arc<Slot>>>,
+    turns: Semaphore,
 }
 
-/// The id of one file, once it has one; who holds the lock is uploading it.
-type Slot = tokio::sync::Mutex<Option<(String, Instant)>>;
+/// The id of one file, once it has one, or why it cannot be had; who holds the lock is uploading it.
+type Slot = tokio::sync::Mutex<Option<Result<(String, Instant), Refusal>>>;
 
 impl Uploader {
     /// What uploads the files of this channel; `None` where it takes none.
@@ -62,7 +68,7 @@ impl Uploader {
             .dns_resolver(Arc::new(GuardedResolver(guard)))
             .user_agent(concat!("chat4all/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Some(Self { client, known: Mutex::default() }))
+        Ok(Some(Self { client, known: Mutex::default(), turns: Semaphore::new(UPLOADS_AT_ONCE) }))
     }
 
     /// Whether the file of this delivery must be uploaded: it is known that its link is of no use, or
@@ -74,29 +80,60 @@ impl Uploader {
             || (attempts >= CALLS_BY_LINK && last.is_some_and(|code| uploads.wanted_after(code)))
     }
 
-    /// The delivery with its file by id. `provider` makes the upload.
-    pub(crate) async fn by_id(
+    /// The delivery with its file by id, and what `admit` came to if that took an upload, which `provider` makes.
+    /// Those who wait while another uploads the same file get what that comes to.
+    pub(crate) async fn by_id<P>(
         &self,
         uploads: &dyn Uploads,
         provider: &Client,
         delivery: &Delivery,
-    ) -> Result<Delivery, Refusal> {
+        admit: impl Future<Output = P>,
+    ) -> (Result<Delivery, Refusal>, Option<P>) {
         let Some(media @ Media { kind, place: Place::Url(url) }) = &delivery.media else {
-            return Ok(delivery.clone());
+            return (Ok(delivery.clone()), None);
         };
         let slot = self.slot(*kind, url);
         let mut held = slot.lock().await;
-        let id = match &*held {
-            Some((id, until)) if Instant::now() < *until => id.clone(),
+        let (id, admitted) = match &*held {
+            Some(Ok((id, until))) if Instant::now() < *until => (Ok(id.clone()), None),
+            Some(Err(refusal)) => (Err(refusal.clone()), None),
             _ => {
-                let id = self.upload(uploads, provider, media, url).await?;
-                tracing::info!(kind = %kind, "a file that the provider could not fetch was uploaded");
-                held.insert((id, Instant::now() + REMEMBERED)).0.clone()
+                // Closed never: the semaphore lives as long as this.
+                let _turn = self.turns.acquire().await;
+                let admitted = admit.await;
+                let id = self.upload(uploads, provider, media, url).await;
+                *held = self.kept(*kind, url, &id);
+                (id, Some(admitted))
             }
         };
-        let filename = media.filename().map(str::to_owned);
-        let media = Some(Media { kind: *kind, place: Place::Uploaded { id, filename } });
-        Ok(Delivery { media, ..delivery.clone() })
+        let with = |id| {
+            let filename = media.filename().map(str::to_owned);
+            Delivery { media: Some(Media { kind: *kind, place: Place::Uploaded { id, filename } }), ..delivery.clone() }
+        };
+        (id.map(with), admitted)
+    }
+
+    /// What is to be kept of an upload.
+    fn kept(
+        &self,
+        kind: MediaKind,
+        url: &str,
+        id: &Result<String, Refusal>,
+    ) -> Option<Result<(String, Instant), Refusal>> {
+        match id {
+            Ok(id) => {
+                tracing::info!(%kind, "a file that the provider could not fetch was uploaded");
+                Some(Ok((id.clone(), Instant::now() + REMEMBERED)))
+            }
+            Err(refusal) if matches!(refusal.kind(), Kind::MediaNotTaken | Kind::Permanent(_)) => {
+                // For those who wait. Who comes later tries the link again.
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                known.remove(&(kind, url.to_owned()));
+                Some(Err(refusal.clone()))
+            }
+            // The provider's trouble and not the file's: the next one tries.
+            Err(_) => None,
+        }
     }
 
     fn slot(&self, kind: MediaKind, url: &str) -> Arc<Slot> {

@@ -50,6 +50,8 @@ pub(crate) struct Call<'a> {
     pub(crate) now: Timestamp,
     /// In 0..1.
     pub(crate) jitter: f64,
+    /// Whether the message was sent; else its file could not be had.
+    pub(crate) was_sent: bool,
     /// Whether a provider that fails uses up no attempt: nobody knows whether it is the message's fault.
     pub(crate) excused: bool,
 }
@@ -73,7 +75,8 @@ pub(crate) fn judge(answer: Answer, call: &Call<'_>) -> Verdict {
         }
         Answer::Refused(refusal) => refusal,
     };
-    let excused = call.excused && refusal.counts_for_breaker();
+    // A call that the provider may have carried out is never free: it would be made again without end.
+    let excused = call.excused && refusal.counts_for_breaker() && refusal.retry() != Retry::ByPolicy;
     let spent = if excused { call.before } else { counted };
     let at_most = |most: u32| if excused { u32::MAX } else { most.min(call.retry.max_attempts) };
     let (outcome, effort) = match refusal.retry() {
@@ -96,7 +99,7 @@ pub(crate) fn judge(answer: Answer, call: &Call<'_>) -> Verdict {
         // The account's pause says when; the refused attempt is not counted.
         Retry::After(_) | Retry::WhenMended => (Some(again(&refusal, Duration::ZERO, call.now)), call.before),
         Retry::ByPolicy => {
-            let effort = Effort { unknown_outcomes: spent.unknown_outcomes + 1, ..spent };
+            let effort = Effort { unknown_outcomes: counted.unknown_outcomes + 1, ..counted };
             (Some(again_or_failed(&refusal, effort.attempts, at_most(u32::MAX), call)), effort)
         }
     };
@@ -111,6 +114,8 @@ pub(crate) fn judge(answer: Answer, call: &Call<'_>) -> Verdict {
         _ if refusal.counts_for_breaker() => Health::Unwell,
         // It works, and wants less of us or another account: no sign of either.
         Retry::After(_) | Retry::Later(_) | Retry::WhenMended => Health::NoSign,
+        // Why a file cannot be fetched says nothing about who was not asked.
+        _ if !call.was_sent => Health::NoSign,
         _ => Health::Well,
     };
     Verdict { outcome, effort, health, pause, recipient_throttled: refusal.scope() == Some(Scope::Recipient) }
@@ -145,6 +150,7 @@ mod tests {
             can_upload: false,
             now: Timestamp::UNIX_EPOCH,
             jitter: 0.0,
+            was_sent: true,
             excused: false,
         }
     }
@@ -214,6 +220,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_cannot_be_had_does_not_say_that_the_provider_works() {
+        let retry = RetryPolicy::default();
+        let health = |kind, was_sent| {
+            let call = Call { was_sent, ..call(1, &retry, OnUnknownOutcome::Resend) };
+            judge(Answer::Refused(Refusal::new(kind, "7", "why")), &call).health
+        };
+        for kind in [Kind::MediaNotTaken, Kind::Permanent(Cause::BadRequest)] {
+            assert_eq!((health(kind, true), health(kind, false)), (Health::Well, Health::NoSign), "{kind:?}");
+        }
+        assert_eq!(health(Kind::Unavailable, false), Health::Unwell, "an upload that it did not take does");
+    }
+
+    #[test]
     fn a_provider_that_fails_in_an_excused_call_uses_up_no_attempt_and_other_refusals_do() {
         let retry = RetryPolicy::default();
         let excused = |kind| {
@@ -225,8 +244,16 @@ mod tests {
             assert!(matches!(verdict.outcome, Some(Outcome::Retry { .. })), "{kind:?}");
             assert_eq!((verdict.effort.attempts, verdict.health), (5, Health::Unwell));
         }
-        assert_eq!(excused(Kind::OutcomeUnknown).effort, Effort { attempts: 5, unknown_outcomes: 1 });
         assert_eq!(excused(Kind::Permanent(Cause::BadRequest)).effort.attempts, 6);
+    }
+
+    #[test]
+    fn an_excused_call_that_the_provider_may_have_carried_out_is_counted() {
+        let retry = RetryPolicy::default();
+        let call = Call { excused: true, ..call(5, &retry, OnUnknownOutcome::Resend) };
+        let verdict = judge(Answer::Refused(Refusal::new(Kind::OutcomeUnknown, "7", "no answer")), &call);
+        assert!(matches!(verdict.outcome, Some(Outcome::Failed { .. })), "it is not made again without end");
+        assert_eq!(verdict.effort, Effort { attempts: 6, unknown_outcomes: 1 });
     }
 
     #[test]

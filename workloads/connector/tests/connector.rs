@@ -17,7 +17,7 @@ use chat4all_message::{
     ReadMark, StatusUpdate, WebhookRecord,
 };
 use chat4all_store::{
-    Attempt, Closing, DeadLetters as _, Ledger as _, LetterFilter, LetterState, Outcome, People as _,
+    Attempt, Closing, DeadLetters as _, Ledger as _, LedgerEntry, LetterFilter, LetterState, Outcome, People as _,
 };
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -204,6 +204,54 @@ async fn an_unavailable_provider_is_tried_again_with_longer_and_longer_pauses_an
         assert_eq!(letters[0].headers["chat4all-reason"], "131016");
         assert_eq!(letters[0].headers["chat4all-attempts"], "4");
         assert!(letters[0].headers["kafka_dlt-exception-message"].contains("Service unavailable"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn somebody_is_spoken_with_where_they_got_something_and_not_where_it_failed() {
+    with_place(Policies::default(), async |place| {
+        let connector = place.start();
+        let (got, mut failed) = (delivery(1, "olá"), delivery(1, ""));
+        failed.reference.conversation_id = "campaign-7".parse().unwrap();
+        place.order(&got).await;
+        place.drained().await;
+        place.order(&failed).await;
+        place.drained().await;
+        connector.stop().await;
+        let person = place.memory.person(&got.recipient).await.unwrap();
+        assert_eq!(person.conversation, Some(got.reference.conversation_id.clone()));
+    })
+    .await;
+}
+
+/// Takes a quarter of a minute: that is how long the breaker stays open the first two times.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn what_another_owner_did_while_a_delivery_waited_at_the_door_is_not_done_again() {
+    let breaker = BreakerPolicy { minimum_calls: 2, half_open_calls: 1, ..BreakerPolicy::default() };
+    with_place(Policies { breaker, ..Policies::default() }, async |place| {
+        place.provider.misbehave(json!({"status": 503, "code": 131016})).await;
+        let connector = place.start().joined().await;
+        let both = [delivery(1, "olá"), delivery(2, "olá")];
+        join_all(both.iter().map(|delivery| place.order(delivery))).await;
+        eventually("a trial fails", async || place.provider.calls().await.len() == 3).await;
+        place.until_metric("connector_breaker_state", "\"open\"", |open| open == 1.0).await;
+        let tried = place.provider.calls().await[2].to.clone();
+        let waits = both.iter().find(|delivery| !delivery.recipient.to_string().ends_with(&tried)).unwrap();
+        let outcome = Outcome::Sent { provider_id: Some("wamid.another".into()) };
+        let attempt = Attempt::Ended { at: Timestamp::now(), outcome };
+        let effort = Effort { attempts: 2, unknown_outcomes: 0 };
+        place.memory.record(&waits.reference, &LedgerEntry { effort, attempt, replays: 0 }).await.unwrap();
+        place.provider.be_well().await;
+        place.drained().await;
+        connector.stop().await;
+
+        let calls = place.provider.calls().await;
+        assert_eq!(calls.iter().filter(|call| call.to != tried).count(), 1, "the one before the wait: {calls:?}");
+        let sent = DeliveryEvent::Sent { provider_id: Some("wamid.another".into()), effort: Some(effort) };
+        assert_eq!(place.told(waits).await, [sent]);
     })
     .await;
 }
@@ -592,11 +640,17 @@ async fn unreadable_records_go_to_the_dead_letter_queue_and_what_is_behind_them_
 
 /// A webhook with what a customer wrote.
 fn written(event_id: &str, from: &str, text: &str) -> WebhookRecord {
+    all_written(from, &[(event_id, text)])
+}
+
+/// A webhook with everything that a customer wrote within a second.
+fn all_written(from: &str, texts: &[(&str, &str)]) -> WebhookRecord {
+    let message = |(id, text): &(&str, &str)| json!({"id": id, "from": from, "timestamp": "1762000000", "type": "text", "text": {"body": text}});
     let value = json!({
         "messaging_product": "whatsapp",
         "metadata": {"display_phone_number": "15550783881", "phone_number_id": NUMBER_ID},
         "contacts": [{"profile": {"name": "Maria"}, "wa_id": from}],
-        "messages": [{"id": event_id, "from": from, "timestamp": "1762000000", "type": "text", "text": {"body": text}}],
+        "messages": texts.iter().map(message).collect::<Vec<_>>(),
     });
     let body = json!({
         "object": "whatsapp_business_account",
@@ -609,6 +663,23 @@ fn written(event_id: &str, from: &str, text: &str) -> WebhookRecord {
 async fn messages_in(place: &Place<'_>) -> Vec<AcceptedMessage> {
     let records = place.cluster.read(&place.cluster.topics.messages()).await;
     records.iter().map(|record| serde_json::from_slice(&record.value).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs KAFKA_BOOTSTRAP_SERVERS"]
+async fn what_a_customer_wrote_in_one_webhook_keeps_its_order() {
+    with_place(Policies::default(), async |place| {
+        let (inbound, group) = (place.cluster.topics.inbound(MAIN), place.cluster.topics.inbound_group(MAIN));
+        let connector = place.start();
+        let ids: Vec<String> = (0..30).map(|number| format!("wamid.{number}")).collect();
+        let texts: Vec<(&str, &str)> = ids.iter().map(|id| (id.as_str(), id.as_str())).collect();
+        place.cluster.put(&inbound, "one", &all_written("5562998765432", &texts)).await;
+        place.cluster.drained(&group, &[inbound]).await;
+        connector.stop().await;
+        let messages = messages_in(place).await;
+        assert_eq!(messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>(), ids);
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

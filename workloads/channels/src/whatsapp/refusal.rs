@@ -54,7 +54,8 @@ fn by_code(code: i64, subcode: Option<i64>) -> Option<Kind> {
         2 | 131016 | 133004 => Kind::Unavailable,
         1 | 131000 => Kind::Unexplained,
         4 => throttled(Scope::App, CALL_LIMIT),
-        80007 => throttled(Scope::Account, CALL_LIMIT),
+        // The Graph API's own limits beside WhatsApp's, with whichever status.
+        17 | 32 | 613 | 80007 => throttled(Scope::Account, CALL_LIMIT),
         130429 => throttled(Scope::Account, THROUGHPUT),
         131056 => throttled(Scope::Recipient, PAIR),
         131048 | 131064 => Kind::Restricted { wait: SPAM },

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use chat4all_message::{Media, MediaKind};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::account::Account;
 use super::{CAPABILITIES, refusal};
@@ -16,9 +17,6 @@ use crate::upload::{NOT_FETCHED, Upload, Uploads};
 
 /// The provider's code for a file that it could not fetch or take.
 const MEDIA_UPLOAD_ERROR: &str = "131053";
-
-/// Stands between the parts of a form; no file that anybody sends holds it.
-const BOUNDARY: &str = "chat4all-4f1c2e9ab87d4d0f9a57c1f4a1f0c3d2";
 
 impl Uploads for Account {
     fn wanted_after(&self, code: &str) -> bool {
@@ -33,19 +31,22 @@ impl Uploads for Account {
             );
             Refusal::new(Kind::Permanent(Cause::BadRequest), "chat4all:media-of-unknown-type", reason)
         })?;
+        // Stands between the parts of the form. Nobody who serves a file can know it, or they would end its part and
+        // add fields of their own.
+        let boundary = format!("chat4all-{}", Uuid::new_v4().simple());
         // A quote would end the name; URLs hold no line breaks.
         let name = name.replace(['"', '\\'], "_");
         let before = format!(
-            "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"messaging_product\"\r\n\r\nwhatsapp\r\n\
-             --{BOUNDARY}\r\ncontent-disposition: form-data; name=\"type\"\r\n\r\n{kind}\r\n\
-             --{BOUNDARY}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\ncontent-type: {kind}\r\n\r\n"
+            "--{boundary}\r\ncontent-disposition: form-data; name=\"messaging_product\"\r\n\r\nwhatsapp\r\n\
+             --{boundary}\r\ncontent-disposition: form-data; name=\"type\"\r\n\r\n{kind}\r\n\
+             --{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\ncontent-type: {kind}\r\n\r\n"
         );
-        let form = HeaderValue::from_str(&format!("multipart/form-data; boundary={BOUNDARY}"))
+        let form = HeaderValue::from_str(&format!("multipart/form-data; boundary={boundary}"))
             .expect("the boundary is visible ASCII");
         let head = Outgoing::post(self.media_url.clone(), before.into())
             .with("content-type", form)
             .with("authorization", self.authorization.clone());
-        let tail = Bytes::from(format!("\r\n--{BOUNDARY}--\r\n"));
+        let tail = Bytes::from(format!("\r\n--{boundary}--\r\n"));
         Ok(Upload { head, tail, most_bytes: most_bytes(media.kind) })
     }
 

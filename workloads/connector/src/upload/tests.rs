@@ -1,5 +1,7 @@
 //! Files from a server of the test's own, uploaded to the simulator over real HTTP.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use chat4all_channels::{ChannelConfig, open};
 use chat4all_message::{AcceptedMessage, Channel as Name, MessageId};
 use chat4all_simulator::{Config, Secret, Simulator};
@@ -81,8 +83,8 @@ fn delivery(url: &str) -> Delivery {
 
 async fn uploaded(channel: &Arc<dyn Channel>, uploader: &Uploader, url: &str) -> Result<String, Refusal> {
     let client = Client::builder().no_proxy().build().unwrap();
-    let delivery = uploader.by_id(channel.uploads().unwrap(), &client, &delivery(url)).await?;
-    match delivery.media.unwrap().place {
+    let (sent, _) = uploader.by_id(channel.uploads().unwrap(), &client, &delivery(url), async {}).await;
+    match sent?.media.unwrap().place {
         Place::Uploaded { id, .. } => Ok(id),
         Place::Url(url) => panic!("still at {url}"),
     }
@@ -104,6 +106,34 @@ async fn a_file_is_uploaded_once_also_for_many_at_once() {
     let entries = log["entries"].as_array().unwrap();
     assert_eq!((entries.len(), &entries[0]["media"]), (1, &serde_json::json!("photo.jpg")));
     assert!(uploader.is_due(channel.uploads().unwrap(), &delivery(&url), 0, None), "its link is not tried again");
+}
+
+/// A server without the file, and the requests that came to it.
+async fn nothing_there() -> (String, Arc<AtomicUsize>) {
+    let (listener, asked) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Arc::<AtomicUsize>::default());
+    let url = format!("http://{}/a.jpg", listener.local_addr().unwrap());
+    let count = asked.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::Relaxed);
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+        }
+    });
+    (url, asked)
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_is_asked_for_once_by_all_who_wait_and_its_link_is_tried_again() {
+    let (channel, _, _end) = whatsapp(LOOPBACK).await;
+    let uploader = uploader(&channel);
+    let (url, asked) = nothing_there().await;
+    let all = futures::future::join_all((0..8).map(|_| uploaded(&channel, &uploader, &url))).await;
+    assert!(all.iter().all(Result::is_err));
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    assert!(!uploader.is_due(channel.uploads().unwrap(), &delivery(&url), 0, None), "the provider may fetch it by now");
+    uploaded(&channel, &uploader, &url).await.unwrap_err();
+    assert_eq!(asked.load(Ordering::Relaxed), 2, "who comes later has it tried again");
 }
 
 #[tokio::test]
