@@ -20,6 +20,11 @@ const SMALL: usize = 64 << 10;
 /// many of 3 MiB may be in memory at once. Small ones never wait for large ones.
 const LARGE_AT_ONCE: usize = 16;
 
+/// How long one waits for a turn. Those who have one may be slow; who sends a webhook sends it again.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Seconds until one that had no turn comes again.
+const RETRY_AFTER: u64 = 10;
+
 /// Turns for large bodies.
 #[derive(Debug)]
 pub(crate) struct LargeBodies(Semaphore);
@@ -59,7 +64,10 @@ pub(crate) enum Turn<'a> {
 impl Turn<'_> {
     async fn take(&mut self) -> Result<(), Problem> {
         if let Turn::NotYet(LargeBodies(turns)) = self {
-            let permit = turns.acquire().await.map_err(|_closed| Problem::unavailable(1, "stopping"))?;
+            let detail = "too many large bodies are being read; nothing was taken, send this one again";
+            let Ok(Ok(permit)) = timeout(PATIENCE, turns.acquire()).await else {
+                return Err(Problem::unavailable(RETRY_AFTER, detail));
+            };
             *self = Turn::Taken { _permit: permit };
         }
         Ok(())
@@ -112,7 +120,7 @@ mod tests {
         }
         assert!(read_large(&headers, of_size(SMALL), 3 << 20, &turns).await.is_ok());
         let waited = read_large(&headers, of_size(SMALL + 1), 3 << 20, &turns).await;
-        assert_eq!(waited.err().map(|problem| problem.kind), Some(Kind::BodyTooSlow));
+        assert_eq!(waited.err().map(|problem| problem.kind), Some(Kind::Unavailable), "it was not its own fault");
         held.pop();
         assert!(read_large(&headers, of_size(SMALL + 1), 3 << 20, &turns).await.is_ok());
     }

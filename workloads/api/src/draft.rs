@@ -13,6 +13,9 @@ use crate::fields::Fields;
 use crate::problem::{Kind, Problem};
 use crate::users::{Role, User};
 
+/// As long as a provider's id of a file.
+const LONGEST_FILE_ID: usize = 256;
+
 /// A message that has no id yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Draft {
@@ -62,6 +65,9 @@ impl Draft {
             ));
         }
         let file_id = fields.optional_text("file_id")?;
+        if file_id.as_ref().is_some_and(|id| id.len() > LONGEST_FILE_ID) {
+            return Err(Problem::field("file_id", format!("file_id has more than {LONGEST_FILE_ID} bytes")));
+        }
         if template.is_some() {
             let beside = [("content", !content.is_empty()), ("media", media.is_some()), ("file_id", file_id.is_some())];
             if let Some((field, _)) = beside.into_iter().find(|(_, given)| *given) {
@@ -84,6 +90,10 @@ impl Draft {
             let detail = format!("{} is not a member of conversation {}", self.sender, self.conversation);
             return Err(Problem::new(Kind::NotAMember, detail));
         }
+        if members.is_empty() && role != Role::Service && self.is_in_the_name_of_another() {
+            let detail = "this is the conversation that begins when somebody outside writes first; choose another id";
+            return Err(Problem::field("conversation_id", detail));
+        }
         if self.recipient.is_some() {
             return Ok(());
         }
@@ -97,6 +107,15 @@ impl Draft {
         }
         let channels: BTreeSet<Channel> = others.filter_map(Address::channel).collect();
         channels.into_iter().try_for_each(|channel| self.fits(channel))
+    }
+
+    /// Whether the conversation is one that is named after somebody outside, and not after the recipient: who is in it
+    /// first reads what that person writes.
+    fn is_in_the_name_of_another(&self) -> bool {
+        let name = self.conversation.as_str();
+        let person = name.parse::<Address>().ok().filter(|address| address.channel().is_some());
+        let recipient = self.recipient.as_ref().map(Address::canonical);
+        name.starts_with("person:") || person.is_some_and(|person| Some(person.canonical()) != recipient)
     }
 
     /// What a channel cannot carry is refused here, where the sender can still mend it.

@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 use chat4all_message::MessageId;
-use chat4all_store::{Claim, ClaimState};
+use chat4all_store::{Claim, ClaimState, IdempotencyKeys, RequestKey};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -46,9 +46,42 @@ impl Turns {
     }
 }
 
+/// Who answers a request with a key.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Claimed {
+    /// This request; the message's id is that of the claim.
+    Ours(Claim),
+    /// An earlier one did: give its answer again.
+    Replay(MessageId),
+}
+
+/// Claims a key for a request with this fingerprint, or takes a claim over that nobody is at any more.
+pub(crate) async fn claim(
+    keys: &(impl IdempotencyKeys + ?Sized),
+    key: &RequestKey,
+    fingerprint: [u8; 32],
+) -> Result<Claimed, Problem> {
+    loop {
+        let since = Timestamp::now();
+        let claim = Claim { fingerprint, message_id: MessageId::now(), since, state: ClaimState::InFlight };
+        let Some(standing) = keys.claim(key, &claim).await? else { return Ok(Claimed::Ours(claim)) };
+        match step(&standing, &fingerprint, since) {
+            Step::Refuse(problem) => return Err(problem),
+            Step::Replay(id) => return Ok(Claimed::Replay(id)),
+            Step::TakeOver(message_id) => {
+                let claim = Claim { message_id, ..claim };
+                if keys.settle(key, &claim).await? {
+                    return Ok(Claimed::Ours(claim));
+                }
+                // Its maker was slow and not dead, and has given the key back meanwhile.
+            }
+        }
+    }
+}
+
 /// What a standing claim means for a request with the same key.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+enum Step {
     /// It was accepted: give the first answer again.
     Replay(MessageId),
     /// Its maker gave it up or died over it. Go on with the same message id: should the record be in Kafka
@@ -69,7 +102,7 @@ pub(crate) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     }
 }
 
-pub(crate) fn step(standing: &Claim, fingerprint: &[u8; 32], now: Timestamp) -> Step {
+fn step(standing: &Claim, fingerprint: &[u8; 32], now: Timestamp) -> Step {
     if standing.fingerprint != *fingerprint {
         let detail = "the first request with this Idempotency-Key had another body; use a new key for a new message";
         return Step::Refuse(Problem::new(Kind::KeyReused, detail));
@@ -89,7 +122,9 @@ pub(crate) fn step(standing: &Claim, fingerprint: &[u8; 32], now: Timestamp) -> 
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
     use axum::http::HeaderValue;
+    use chat4all_store::Memory;
     use jiff::SignedDuration;
     use rstest::rstest;
 
@@ -132,6 +167,41 @@ mod tests {
     fn a_claim_that_its_maker_gave_up_is_taken_over_at_once() {
         let claim = claim(ClaimState::Unknown);
         assert_eq!(step(&claim, &[1; 32], at(0)), Step::TakeOver(claim.message_id));
+    }
+
+    /// The maker of the standing claim gives the key back as soon as somebody has seen the claim.
+    struct GivenBack(Memory);
+
+    #[async_trait]
+    impl IdempotencyKeys for GivenBack {
+        async fn claim(&self, key: &RequestKey, claim: &Claim) -> chat4all_store::Result<Option<Claim>> {
+            let standing = self.0.claim(key, claim).await?;
+            if let Some(standing) = &standing {
+                self.0.withdraw(key, standing).await?;
+            }
+            Ok(standing)
+        }
+        async fn settle(&self, key: &RequestKey, claim: &Claim) -> chat4all_store::Result<bool> {
+            self.0.settle(key, claim).await
+        }
+        async fn give_up(&self, key: &RequestKey, claim: &Claim) -> chat4all_store::Result<()> {
+            self.0.give_up(key, claim).await
+        }
+        async fn withdraw(&self, key: &RequestKey, claim: &Claim) -> chat4all_store::Result<()> {
+            self.0.withdraw(key, claim).await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_claim_that_is_given_back_while_it_is_taken_over_leaves_one_that_stands() {
+        let (keys, key) = (GivenBack(Memory::new()), RequestKey { user: "ana".into(), key: "k1".into() });
+        let slow = Claim { since: at(0), ..claim(ClaimState::InFlight) };
+        assert_eq!(keys.0.claim(&key, &slow).await.unwrap(), None);
+        let Claimed::Ours(ours) = super::claim(&keys, &key, [1; 32]).await.unwrap() else { panic!("replayed") };
+        assert_ne!(ours.message_id, slow.message_id, "the first request was told that nothing came of it");
+        let another = claim(ClaimState::InFlight);
+        let standing = keys.0.claim(&key, &another).await.unwrap().unwrap();
+        assert_eq!(standing.message_id, ours.message_id, "a repetition finds it");
     }
 
     #[rstest]

@@ -7,6 +7,7 @@
 mod body;
 mod caller;
 mod channels;
+mod connections;
 mod conversation;
 mod dead_letters;
 mod draft;

@@ -85,6 +85,10 @@ pub(crate) async fn read(
         let detail = format!("the channel of {} takes no read marks; see /v1/channels", place.sender);
         return Err(Problem::field("id", detail));
     }
+    if !api.connectors.iter().any(|connector| connector.name == place.connector) {
+        let detail = format!("connector {}, by which it came, is not there any more", place.connector);
+        return Err(Problem::field("id", detail));
+    }
     let mark = ReadMark { provider_id: place.provider_id, typing, asked_at: Timestamp::now() };
     let delivery = Delivery::marking(id, place.conversation_id, place.sender, place.connector, mark);
     let value = serde_json::to_vec(&delivery).expect("a delivery has only strings, numbers and flags");

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::caller::Caller;
 use crate::draft::Draft;
-use crate::idempotency::{self, Step, Turn};
+use crate::idempotency::{self, Claimed, Turn};
 use crate::problem::{Document, Problem};
 use crate::{Api, body};
 
@@ -152,22 +152,14 @@ async fn once(
     fingerprint: [u8; 32],
 ) -> Result<Response, Problem> {
     let conversation = draft.conversation.clone();
-    let mut claim =
-        Claim { fingerprint, message_id: MessageId::now(), since: Timestamp::now(), state: ClaimState::InFlight };
-    if let Some(standing) = api.store.claim(key, &claim).await? {
-        match idempotency::step(&standing, &fingerprint, claim.since) {
-            Step::Refuse(problem) => return Err(problem),
-            Step::Replay(id) => {
-                let mut response = accepted(id, &conversation);
-                response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-                return Ok(response);
-            }
-            Step::TakeOver(id) => {
-                claim.message_id = id;
-                api.store.settle(key, &claim).await?;
-            }
+    let claim = match idempotency::claim(&*api.store, key, fingerprint).await? {
+        Claimed::Ours(claim) => claim,
+        Claimed::Replay(id) => {
+            let mut response = accepted(id, &conversation);
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+            return Ok(response);
         }
-    }
+    };
     drop(turn);
     if let Err(error) = place(api, draft, claim.message_id).await {
         return Err(failed(api, key, &claim, &error).await);

@@ -9,16 +9,16 @@ use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::problem::{Kind, Problem};
 use crate::{
-    Api, Error, channels, conversation, dead_letters, health, ledger, login, metrics, openapi, read, reparse, send,
-    webhooks,
+    Api, Error, channels, connections, conversation, dead_letters, health, ledger, login, metrics, openapi, read,
+    reparse, send, webhooks,
 };
 
 /// All routes.
@@ -86,16 +86,10 @@ pub(crate) async fn serve(
     let listener = TcpListener::bind(listen).await.map_err(|source| Error::Listen { listen, source })?;
     tracing::info!(%listen, "the API listens");
     let stop = CancellationToken::new();
-    // Answers are small and clients wait for them: none is held back to fill a packet.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "could not set TCP_NODELAY");
-        }
-    });
-    let server = axum::serve(listener, app(api.clone())).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let mut server = tokio::spawn(server.into_future());
+    let serving = connections::serve(listener, app(api.clone()), stop.clone());
+    let mut server = AbortOnDropHandle::new(tokio::spawn(serving));
     tokio::select! {
-        ended = &mut server => return flatten(ended),
+        ended = &mut server => return ended.map_err(std::io::Error::other).map_err(Error::Serve),
         () = shutdown.cancelled() => {}
     }
     tracing::info!(seconds = grace.lame_duck.as_secs_f32(), "stopping: not ready, serving what still comes");
@@ -104,10 +98,9 @@ pub(crate) async fn serve(
     stop.cancel();
     let begun = Instant::now();
     let outcome = match timeout(grace.requests, &mut server).await {
-        Ok(ended) => flatten(ended),
+        Ok(ended) => ended.map_err(std::io::Error::other).map_err(Error::Serve),
         Err(_elapsed) => {
             tracing::warn!("requests were still under way at the end of the grace period");
-            server.abort();
             Ok(())
         }
     };
@@ -116,10 +109,6 @@ pub(crate) async fn serve(
         tracing::warn!("Kafka had not acknowledged every record at the end; their requests were not answered with 202");
     }
     outcome
-}
-
-fn flatten(ended: Result<std::io::Result<()>, tokio::task::JoinError>) -> Result<(), Error> {
-    ended.map_err(std::io::Error::other).and_then(|served| served).map_err(Error::Serve)
 }
 
 #[cfg(test)]

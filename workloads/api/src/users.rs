@@ -115,7 +115,13 @@ pub(crate) struct Users {
     /// What is checked for a name that nobody has, so that its answer takes as long.
     decoy: Option<Arc<PasswordHash>>,
     turns: Arc<Semaphore>,
+    queue: Semaphore,
 }
+
+/// Checks of passwords at once at most.
+const MOST_AT_ONCE: usize = 4;
+/// Logins that wait for their check; anybody may try to log in. More would not have their turn in time.
+const LONGEST_QUEUE: usize = 64;
 
 impl fmt::Debug for Users {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -162,9 +168,11 @@ impl Users {
         if accounts.is_empty() {
             tracing::warn!(path = %path().display(), "there are no users: nobody can log in");
         }
-        // Each check fills a core and 19 MiB: more at once would only starve the messages.
+        // Each check fills a core and 19 MiB. Half of the cores are left to the messages, and on a large node the
+        // memory of a pod, which by default has 256 MiB.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(Self { accounts, decoy, turns: Arc::new(Semaphore::new(cores)) })
+        let turns = Arc::new(Semaphore::new(cores.div_ceil(2).min(MOST_AT_ONCE)));
+        Ok(Self { accounts, decoy, turns, queue: Semaphore::new(LONGEST_QUEUE) })
     }
 
     /// The user of this name.
@@ -176,7 +184,9 @@ impl Users {
     pub(crate) async fn verify(&self, username: &str, password: String) -> Result<Option<User>, Busy> {
         let account = self.accounts.get(username);
         let Some(hash) = account.map(|a| &a.hash).or(self.decoy.as_ref()).cloned() else { return Ok(None) };
+        let place = self.queue.try_acquire().map_err(|_full| Busy)?;
         let turn = timeout(PATIENCE, self.turns.clone().acquire_owned()).await.map_err(|_elapsed| Busy)?;
+        drop(place);
         // The turn lasts as long as the check, which goes on when the client no longer waits for it.
         let checking = move || {
             let _turn = turn;

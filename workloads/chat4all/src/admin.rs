@@ -12,6 +12,7 @@ use axum::routing::get;
 use chat4all_kafka::{Producer, Pulse};
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// A consumer's loop comes round several times a second; one that did not for so long is stuck
 /// and the process is started again.
@@ -64,20 +65,31 @@ struct Admin {
     registry: Arc<Registry>,
 }
 
-/// Serves until the process ends, so that probes are answered while it stops.
-pub async fn serve(listen: SocketAddr, health: Health, registry: Registry) -> std::io::Result<()> {
+/// Answers probes for as long as it is there: until the process ends, so that they are answered while it stops.
+#[must_use]
+pub struct Probes(AbortOnDropHandle<()>);
+
+impl Probes {
+    /// Leaves the address to somebody else.
+    pub async fn end(self) {
+        self.0.abort();
+        _ = self.0.await;
+    }
+}
+
+/// Serves the probes.
+pub async fn serve(listen: SocketAddr, health: Health, registry: Arc<Registry>) -> std::io::Result<Probes> {
     let app = Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .with_state(Admin { health, registry: Arc::new(registry) });
+        .with_state(Admin { health, registry });
     let listener = tokio::net::TcpListener::bind(listen).await?;
-    tokio::spawn(async move {
+    Ok(Probes(AbortOnDropHandle::new(tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, app).await {
             tracing::error!(%error, "the probes' server ended");
         }
-    });
-    Ok(())
+    }))))
 }
 
 async fn livez(State(admin): State<Admin>) -> Response {
@@ -100,5 +112,25 @@ async fn metrics(State(admin): State<Admin>) -> Response {
         Ok(()) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
             .into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn while_the_store_is_away_the_process_is_alive_and_not_ready_and_then_leaves_its_address() {
+        let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listen = free.local_addr().unwrap();
+        drop(free);
+        let probes = serve(listen, Health::new(CancellationToken::new()), Arc::default()).await.unwrap();
+        let status = async |path| reqwest::get(format!("http://{listen}{path}")).await.unwrap().status();
+        assert_eq!(
+            (status("/livez").await, status("/readyz").await),
+            (StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE)
+        );
+        probes.end().await;
+        tokio::net::TcpListener::bind(listen).await.unwrap();
     }
 }

@@ -55,11 +55,12 @@ pub enum Command {
     HashPassword,
 }
 
-impl Command {
-    /// Whether somebody waits for it at a terminal, to whom errors are told as text.
-    pub fn is_for_people(&self) -> bool {
-        matches!(self, Command::Dlq(_) | Command::Ledger(_) | Command::Journal(_) | Command::HashPassword)
-    }
+/// The commands that people type at a terminal, who are told errors as text; the rest is started by Kubernetes.
+const FOR_PEOPLE: [&str; 4] = ["dlq", "ledger", "journal", "hash-password"];
+
+/// Whether the words of a command line are such a command, be it complete or not.
+pub fn is_for_people(mut words: impl Iterator<Item = String>) -> bool {
+    words.any(|word| FOR_PEOPLE.contains(&word.as_str()))
 }
 
 /// Where Kafka is.
@@ -305,6 +306,15 @@ mod tests {
     fn the_command_line_is_sound() {
         use clap::CommandFactory as _;
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_that_people_type_is_one_that_there_is() {
+        use clap::CommandFactory as _;
+        let all: Vec<String> = Args::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+        assert!(FOR_PEOPLE.iter().all(|name| all.iter().any(|known| known == name)), "{all:?}");
+        let typed = |line: &str| is_for_people(line.split(' ').map(str::to_owned));
+        assert!(typed("--log-format text dlq discard") && !typed("router"));
     }
 
     #[test]

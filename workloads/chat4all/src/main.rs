@@ -21,12 +21,14 @@ use clap::Parser as _;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
+    let for_people = args::is_for_people(std::env::args().skip(1));
     let args = match args::Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
             match complaint::of(&error) {
-                Some(text) => eprintln!("{text}"),
-                None => error.exit(),
+                // The library's text names options, which is what people type.
+                Some(text) if !for_people => eprintln!("{text}"),
+                _ => error.exit(),
             }
             return ExitCode::from(2);
         }
@@ -37,7 +39,6 @@ fn main() -> ExitCode {
         tracing::error!("a TLS provider was installed before ours");
         return ExitCode::FAILURE;
     }
-    let for_people = args.command.is_for_people();
     match run::run(args.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -109,3 +109,19 @@ async fn only_a_service_may_name_another_sender() {
     assert_eq!(world.post_as("crm", &body).await.status, 202);
     assert_eq!(world.kafka.messages()[0].sender.to_string(), "carol");
 }
+
+#[tokio::test]
+async fn a_user_does_not_take_the_place_where_a_customer_would_write_first() {
+    let world = World::new();
+    let send = async |user: &str, conversation: &str, recipient: &str| {
+        let body = json!({"conversation_id": conversation, "recipient_id": recipient, "content": "hi"});
+        world.post_as(user, &body).await
+    };
+    for conversation in ["whatsapp:+556298765432", "whatsapp:+5562998765432", "person:7"] {
+        let answer = send("ana", conversation, "bob").await;
+        answer.problem(400, "invalid-request");
+        assert_eq!(answer.json()["field"], "conversation_id");
+    }
+    assert_eq!(send("ana", "whatsapp:+556298765432", "whatsapp:+5562998765432").await.status, 202, "it is theirs");
+    assert_eq!(send("crm", "whatsapp:+5562911112222", "bob").await.status, 202, "a service may speak for all");
+}

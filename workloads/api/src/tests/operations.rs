@@ -291,7 +291,7 @@ impl IdempotencyKeys for Away {
     async fn claim(&self, _: &RequestKey, _: &Claim) -> Result<Option<Claim>> {
         away()
     }
-    async fn settle(&self, _: &RequestKey, _: &Claim) -> Result<()> {
+    async fn settle(&self, _: &RequestKey, _: &Claim) -> Result<bool> {
         away()
     }
     async fn give_up(&self, _: &RequestKey, _: &Claim) -> Result<()> {

@@ -189,7 +189,9 @@ async fn list(args: List) -> Result<(), Box<dyn Error>> {
 
 fn shown(letter: &Value) -> String {
     let fields = ["given_up_at", "id", "state", "reason", "connector", "recipient_id", "message"];
-    row(&fields.map(|name| letter[name].as_str().unwrap_or("-")))
+    // What a provider writes must not speak to the terminal.
+    let cells = fields.map(|name| letter[name].as_str().unwrap_or("-").replace(char::is_control, " "));
+    row(&cells.each_ref().map(String::as_str))
 }
 
 fn row(cells: &[&str; 7]) -> String {

@@ -31,7 +31,7 @@ pub async fn run(args: ConnectorArgs) -> Result<(), Box<dyn Error>> {
     let consumer_metrics = ConsumerMetrics::register(ours);
     let metrics = ConnectorMetrics::register(ours);
     let health = Health::new(shutdown.clone());
-    admin::serve(workload.life.http_listen, health.clone(), registry).await?;
+    let _probes = admin::serve(workload.life.http_listen, health.clone(), registry.into()).await?;
 
     let Some(store) = reach(&workload.store.config(), &shutdown).await else { return Ok(()) };
     let kafka = workload.kafka.config();

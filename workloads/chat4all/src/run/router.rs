@@ -21,7 +21,7 @@ pub async fn run(args: Router) -> Result<(), Box<dyn Error>> {
     let mut registry = registry();
     let metrics = ConsumerMetrics::register(registry.sub_registry_with_prefix(PREFIX));
     let health = Health::new(shutdown.clone());
-    admin::serve(workload.life.http_listen, health.clone(), registry).await?;
+    let _probes = admin::serve(workload.life.http_listen, health.clone(), registry.into()).await?;
 
     let Some(store) = reach(&workload.store.config(), &shutdown).await else { return Ok(()) };
     let kafka = workload.kafka.config();
