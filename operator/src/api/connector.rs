@@ -221,13 +221,13 @@ pub struct CircuitBreaker {
     #[schemars(range(min = 1, max = 3600))]
     pub window_seconds: i32,
 
-    /// The longest that the breaker stays open before trial calls, 1 to 3600 seconds: at first 5, twice as long
-    /// after each trial that failed. Default: 30.
+    /// The longest that the breaker stays open before a trial call, 1 to 3600 seconds: at first 5, twice as long
+    /// after each trial that the provider may have taken without telling. Default: 30.
     #[serde(default = "default_open")]
     #[schemars(range(min = 1, max = 3600))]
     pub open_seconds: i32,
 
-    /// Trial calls that must succeed to close the breaker, 1 to 100. Default: 3.
+    /// Trial calls that must succeed to close the breaker, 1 to 100; the first one is made alone. Default: 3.
     #[serde(default = "default_half_open_calls")]
     #[schemars(range(min = 1, max = 100))]
     pub half_open_calls: i32,

@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-/// How long it stays open at first: most failures are over before the half minute that suits a provider that is down.
+/// How long it stays open at first, and while its trials are certainly not taken: they cost the provider next to nothing
+/// and the messages no attempt, and most failures are over before the half minute that suits a provider that is down.
 const FIRST: Duration = Duration::from_secs(5);
 
 /// When to stop calling a provider that fails.
@@ -20,9 +21,10 @@ pub struct BreakerPolicy {
     pub minimum_calls: u32,
     /// The window, in seconds.
     pub window_seconds: u64,
-    /// The longest that it stays open, in seconds: 5 s at first, twice as long after each trial that failed.
+    /// The longest that it stays open, in seconds: 5 s at first, twice as long after each trial that the provider may
+    /// have taken without telling.
     pub open_seconds: u64,
-    /// Trial calls when it is half-open; it closes when all of them succeed.
+    /// Trial calls when it is half-open, all after one that succeeded; it closes when all of them succeed.
     pub half_open_calls: u32,
 }
 
@@ -92,10 +94,19 @@ pub(crate) enum Admit {
 pub(crate) enum Health {
     /// It works.
     Well,
-    /// It does not.
+    /// It does not, and certainly did not take the message.
     Unwell,
+    /// It does not answer, and may have taken the message.
+    Silent,
     /// Nothing: the call was not made or not waited for.
     NoSign,
+}
+
+impl Health {
+    /// Whether the provider failed.
+    pub(crate) fn is_failure(self) -> bool {
+        matches!(self, Self::Unwell | Self::Silent)
+    }
 }
 
 impl Breaker {
@@ -131,7 +142,10 @@ impl Breaker {
         match &mut self.phase {
             Phase::Closed { .. } => Admit::Now(self.generation),
             Phase::Open { until, .. } => Admit::At(*until),
-            Phase::HalfOpen { trials, .. } if *trials < self.policy.half_open_calls => {
+            // One alone tries first: while the provider fails, each trial delays its message.
+            Phase::HalfOpen { trials, succeeded, .. }
+                if *trials < if *succeeded == 0 { 1 } else { self.policy.half_open_calls } =>
+            {
                 *trials += 1;
                 Admit::Now(self.generation)
             }
@@ -154,13 +168,14 @@ impl Breaker {
                 let most_fail =
                     calls >= self.policy.minimum_calls && failures * 100 >= self.policy.failure_rate_percent * calls;
                 // What is well now is no reason, whatever was before it.
-                if health == Health::Unwell && (most_fail || *in_a_row >= self.policy.minimum_calls) {
+                if health.is_failure() && (most_fail || *in_a_row >= self.policy.minimum_calls) {
                     self.open(now, FIRST);
                 }
             }
             Phase::HalfOpen { trials, succeeded, wait } => match health {
                 Health::NoSign => *trials -= 1,
-                Health::Unwell => {
+                Health::Unwell => self.open(now, FIRST),
+                Health::Silent => {
                     let wait = *wait * 2;
                     self.open(now, wait);
                 }
@@ -202,7 +217,7 @@ fn note(window: &mut VecDeque<Second>, health: Health, now: Instant, length: Dur
     }
     if let Some(second) = window.back_mut() {
         second.calls += 1;
-        second.failures += u32::from(health == Health::Unwell);
+        second.failures += u32::from(health.is_failure());
     }
     window.iter().fold((0, 0), |(calls, failures), s| (calls + s.calls, failures + s.failures))
 }
@@ -278,9 +293,12 @@ mod tests {
         let now = Instant::now();
         let mut breaker = opened(now);
         let later = now + FIRST;
-        let admitted: Vec<Admit> = (0..4).map(|_| breaker.admit(later)).collect();
-        assert_eq!(admitted[3], Admit::AfterTrials);
-        for admit in &admitted[..3] {
+        let Admit::Now(first) = breaker.admit(later) else { panic!() };
+        assert_eq!(breaker.admit(later), Admit::AfterTrials, "one tries alone");
+        breaker.report(first, Health::Well, later);
+        let others: Vec<Admit> = (0..3).map(|_| breaker.admit(later)).collect();
+        assert_eq!(others[2], Admit::AfterTrials);
+        for admit in &others[..2] {
             let Admit::Now(generation) = admit else { panic!() };
             assert_eq!(breaker.state(), State::HalfOpen);
             breaker.report(*generation, Health::Well, later);
@@ -289,18 +307,30 @@ mod tests {
     }
 
     #[test]
-    fn one_failed_trial_opens_it_for_twice_as_long_up_to_the_longest() {
+    fn a_trial_that_may_have_been_taken_opens_it_for_twice_as_long_up_to_the_longest() {
         let mut now = Instant::now();
         let mut breaker = opened(now);
         for wait in [5, 10, 20, 30, 30] {
             assert_eq!(breaker.admit(now), Admit::At(now + seconds(wait)));
             now += seconds(wait);
-            call(&mut breaker, Health::Unwell, now);
+            call(&mut breaker, Health::Silent, now);
         }
         let shorter = BreakerPolicy { open_seconds: 1, minimum_calls: 1, ..BreakerPolicy::default() };
         let mut breaker = Breaker::new(shorter);
         call(&mut breaker, Health::Unwell, now);
         assert_eq!(breaker.admit(now), Admit::At(now + seconds(1)), "no longer than it is told");
+    }
+
+    #[test]
+    fn a_trial_that_was_certainly_not_taken_is_made_again_soon() {
+        let mut now = Instant::now();
+        let mut breaker = opened(now);
+        for health in [Health::Unwell, Health::Silent, Health::Unwell, Health::Unwell] {
+            let Admit::At(next) = breaker.admit(now) else { panic!() };
+            now = next;
+            call(&mut breaker, health, now);
+        }
+        assert_eq!(breaker.admit(now), Admit::At(now + FIRST));
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl Deliverer {
         effort: Effort,
         lease: &Lease,
     ) -> Result<(), Ended> {
-        if code == UNKNOWN_OUTCOME {
+        if code == UNKNOWN_OUTCOME || effort.unknown_outcomes > 0 {
             self.meet(delivery, lease).await?;
         }
         self.dead_letter(record, &code, &reason, effort.attempts, lease).await?;
@@ -251,7 +251,7 @@ impl Deliverer {
             excused: permit.as_ref().is_some_and(Permit::is_trial) && !others_are_well,
         };
         let Verdict { outcome, effort, health, pause, recipient_throttled } = judge(answer, &call);
-        if health == Health::Unwell {
+        if health.is_failure() {
             past.well_at_failure = Some(self.account.well());
         }
         past.recipient_refusals = if recipient_throttled { past.recipient_refusals + 1 } else { 0 };

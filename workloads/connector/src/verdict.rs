@@ -111,6 +111,7 @@ pub(crate) fn judge(answer: Answer, call: &Call<'_>) -> Verdict {
         None
     };
     let health = match refusal.retry() {
+        Retry::ByPolicy if refusal.counts_for_breaker() => Health::Silent,
         _ if refusal.counts_for_breaker() => Health::Unwell,
         // It works, and wants less of us or another account: no sign of either.
         Retry::After(_) | Retry::Later(_) | Retry::WhenMended => Health::NoSign,
@@ -310,7 +311,7 @@ mod tests {
         let held = judge(unknown(), &call(0, &retry, OnUnknownOutcome::Hold));
         assert_eq!((&held.outcome, held.effort), (&None, Effort { attempts: 1, unknown_outcomes: 0 }));
         for verdict in [resent, held] {
-            assert_eq!(verdict.health, Health::Unwell);
+            assert_eq!(verdict.health, Health::Silent);
         }
     }
 }

@@ -71,7 +71,7 @@ impl Owned {
     fn repause(&mut self, share: &Limits, gate_open: bool) -> Option<bool> {
         self.has_enough = share.pause(self.held, self.has_enough);
         self.is_far_ahead = self.watermark.is_full(self.is_far_ahead);
-        let pause = !gate_open || self.has_enough || self.is_far_ahead;
+        let pause = !gate_open || self.has_enough || self.is_far_ahead || self.ending.is_cancelled();
         (std::mem::replace(&mut self.paused, pause) != pause).then_some(pause)
     }
 
@@ -213,6 +213,18 @@ mod tests {
         let mut resumed = assignment.repause(&limits, true);
         resumed.sort();
         assert_eq!(resumed, vec![(id(1), false), (id(2), false)]);
+    }
+
+    #[test]
+    fn a_partition_that_is_ending_pauses_and_does_not_go_on() {
+        let limits = Limits { records: 4, bytes: 1000, at_work: 4 };
+        let mut assignment = Assignment::default();
+        let owned = assignment.take(id(1));
+        owned.hold(1);
+        owned.ending.cancel();
+        assert_eq!(assignment.repause(&limits, true), vec![(id(1), true)]);
+        assignment.get(&id(1)).unwrap().let_go(1);
+        assert_eq!(assignment.repause(&limits, true), vec![]);
     }
 
     #[test]

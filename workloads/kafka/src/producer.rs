@@ -167,9 +167,7 @@ fn may_have_been_stored(error: &KafkaError) -> bool {
         Some(
             RDKafkaErrorCode::QueueFull
                 | RDKafkaErrorCode::MessageSizeTooLarge
-                | RDKafkaErrorCode::UnknownTopic
                 | RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownPartition
                 | RDKafkaErrorCode::InvalidTopic
         )
     )
@@ -202,6 +200,7 @@ mod tests {
     #[rstest]
     #[case::never_taken(RDKafkaErrorCode::QueueFull, false)]
     #[case::nowhere_to_put_it(RDKafkaErrorCode::UnknownTopicOrPartition, false)]
+    #[case::a_try_before_the_topic_was_missed_may_have_been_stored(RDKafkaErrorCode::UnknownPartition, true)]
     #[case::a_try_before_it_may_have_been_allowed(RDKafkaErrorCode::TopicAuthorizationFailed, true)]
     #[case::no_answer(RDKafkaErrorCode::MessageTimedOut, true)]
     #[case::replicas_were_lost_after_it(RDKafkaErrorCode::NotEnoughReplicasAfterAppend, true)]

@@ -1,7 +1,7 @@
 //! The consumer's loop: polls always, runs each key's records in order, stores what is done,
 //! and drains a partition before it gives it back.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -259,11 +259,7 @@ impl<H: Handler> Consumer<H> {
                 }
                 () = self.gate.moved() => self.repause(),
                 () = last_commit.ended() => return Ok(outcome),
-                again = self.waker.answered() => {
-                    if again {
-                        self.wake();
-                    }
-                }
+                () = self.waker.answered() => self.waker.go_on(&self.member.client),
                 () = self.shares.answered() => self.show(),
                 () = self.stalls.answered() => {}
                 _ = tick.tick() => {
@@ -306,13 +302,15 @@ impl<H: Handler> Consumer<H> {
     /// Whether partitions that want records get none, though there are some.
     fn stands_still(&mut self) -> bool {
         let (assignment, client) = (&mut self.assignment, &self.member.client);
+        // The client pauses everything while it gives something back.
+        let gives_nothing_back = self.drains.is_empty();
         let stalled = self.stalls.look(|| {
             let positions = client.position().unwrap_or_default();
             let position = |id: &PartitionId| match positions.find_partition(&id.topic, id.partition)?.offset() {
                 Offset::Offset(next) => Some(next),
                 _ => None,
             };
-            let wanting = assignment.iter_mut().filter(|(_, owned)| !owned.paused && !owned.ending.is_cancelled());
+            let wanting = assignment.iter_mut().filter(|(_, owned)| gives_nothing_back && !owned.paused);
             wanting.map(|(id, _)| (id.clone(), position(id))).collect()
         });
         if !stalled.is_empty() {
@@ -477,13 +475,17 @@ impl<H: Handler> Consumer<H> {
     /// Wakes the handlers that wait, and begins nothing new in these partitions but what stands
     /// before something that was begun: a hole there would make the next owner repeat all behind it.
     fn end(&mut self, ids: &[PartitionId]) {
+        let mut begun = HashMap::new();
         for id in ids {
             let Some(owned) = self.assignment.get(id) else { continue };
             owned.ending.cancel();
-            let (epoch, begun) = (owned.epoch, owned.begun);
-            let late = |lane: &Lane, taken: &Taken| lane.0 == epoch && Some(taken.ticket) > begun;
-            for withdrawn in self.lanes.withdraw(late) {
-                owned.let_go(withdrawn.record.weight());
+            begun.insert(owned.epoch, owned.begun);
+        }
+        let late = |lane: &Lane, taken: &Taken| begun.get(&lane.0).is_some_and(|begun| Some(taken.ticket) > *begun);
+        for Taken { record, .. } in self.lanes.withdraw(late) {
+            let id = PartitionId { topic: record.topic.clone(), partition: record.partition };
+            if let Some(owned) = self.assignment.get(&id) {
+                owned.let_go(record.weight());
             }
         }
         self.repause();
@@ -595,15 +597,16 @@ impl<H: Handler> Consumer<H> {
                 tracing::warn!(group = self.group.group, pause, %error, "could not pause or resume partitions");
             }
             if !pause {
-                self.wake();
+                let go_on = changes.iter().filter(|(_, pause)| !pause).map(|(id, _)| id.clone());
+                self.waker.wake(&self.member.client, go_on);
             }
         }
     }
 
     /// Sees to it that partitions which are not paused are fetched at once.
     fn wake(&mut self) {
-        let awake = self.assignment.iter_mut().filter(|(_, owned)| !owned.paused).map(|(id, _)| id);
-        self.waker.wake(&self.member.client, || list(awake));
+        let awake = self.assignment.iter_mut().filter(|(_, owned)| !owned.paused).map(|(id, _)| id.clone());
+        self.waker.wake(&self.member.client, awake);
     }
 
     fn fatal(&self, source: KafkaError) -> Error {

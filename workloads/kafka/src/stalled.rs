@@ -173,7 +173,9 @@ fn behind(
     };
     let has_records = |(id, position): &(PartitionId, Position)| {
         let (begin, end) = (offset(&begins, id)?, offset(&ends, id)?);
-        Some(position.or_else(|| offset(&committed, id)).unwrap_or(begin).max(begin) < end)
+        let next = position.or_else(|| offset(&committed, id)).unwrap_or(begin).max(begin);
+        // A log that came back shorter has records before the position, too: a sound client begins it anew.
+        Some(begin < end && next != end)
     };
     Ok(partitions.iter().filter(|at| has_records(at) == Some(true)).map(|(id, _)| id.clone()).collect())
 }
@@ -312,14 +314,15 @@ mod tests {
             let handled = tokio::time::timeout(Duration::from_secs(120), handler.handled.acquire()).await;
             handled.expect(what).unwrap().forget();
         };
-        produce(&config).await;
-        handled("the first record is handled").await;
+        for _ in 0..2 {
+            produce(&config).await;
+            handled("a record is handled").await;
+        }
 
         let restored = kafka(1, 2);
         moved.send(restored.bootstrap_servers()).unwrap();
         drop(before);
-        // The first one stands before where the consumer was.
-        produce(&config).await;
+        // Its log ends before the consumer's position.
         produce(&config).await;
         handled("the record of the Kafka that came back is handled").await;
         shutdown.cancel();

@@ -3,14 +3,16 @@
 //! `rd_kafka_broker_consumer_serve`); the client also pauses all partitions by itself for each step of a
 //! rebalance. A question to the partitions' leaders wakes it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::Offset;
 use tokio::task::JoinHandle;
 
-use crate::consumer::Context;
+use crate::assignment::PartitionId;
+use crate::consumer::{Context, list};
 
 /// How long a question may take. After that the threads are awake by themselves.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -19,23 +21,29 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(crate) struct Waker {
     asking: Option<JoinHandle<()>>,
-    again: bool,
+    /// What is asked about next.
+    due: BTreeSet<PartitionId>,
 }
 
 impl Waker {
-    /// Wakes the threads that fetch the partitions of this list. Where a question is under way already, which may
-    /// have come too early, [`Waker::answered`] says that another one is due.
+    /// Wakes the threads that fetch these partitions; later, with [`Waker::go_on`], where a question is under way
+    /// already, which may have come too early for them.
     pub(crate) fn wake(
         &mut self,
         client: &Arc<StreamConsumer<Context>>,
-        partitions: impl FnOnce() -> TopicPartitionList,
+        partitions: impl IntoIterator<Item = PartitionId>,
     ) {
-        if self.asking.is_some() {
-            self.again = true;
+        self.due.extend(partitions);
+        self.go_on(client);
+    }
+
+    /// Asks the next question, when there is one and none is under way.
+    pub(crate) fn go_on(&mut self, client: &Arc<StreamConsumer<Context>>) {
+        if self.due.is_empty() || self.asking.is_some() {
             return;
         }
-        let mut partitions = partitions();
-        if partitions.count() == 0 || partitions.set_all_offsets(Offset::End).is_err() {
+        let mut partitions = list(&std::mem::take(&mut self.due));
+        if partitions.set_all_offsets(Offset::End).is_err() {
             return;
         }
         let client = client.clone();
@@ -46,12 +54,11 @@ impl Waker {
         }));
     }
 
-    /// Returns when a question was answered, with whether another one is due.
-    pub(crate) async fn answered(&mut self) -> bool {
+    /// Returns when a question was answered.
+    pub(crate) async fn answered(&mut self) {
         let Some(asking) = &mut self.asking else { return std::future::pending().await };
         let _ = asking.await;
         self.asking = None;
-        std::mem::take(&mut self.again)
     }
 
     /// Returns when no question is under way: the client can be closed.
@@ -59,5 +66,6 @@ impl Waker {
         if self.asking.is_some() {
             self.answered().await;
         }
+        self.due.clear();
     }
 }

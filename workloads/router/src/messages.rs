@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 
 use chat4all_kafka::{Ended, Lease, Record};
 use chat4all_message::{AcceptedMessage, Address, Delivery, DeliveryEvent};
-use futures::future::try_join_all;
+use futures::future::join_all;
 use jiff::Timestamp;
 
 use crate::handler::Handlers;
 use crate::members::Found;
 use crate::plan::{Deliveries, Plan, plan, plan_inbound};
+
+/// To so many recipients of one message its deliveries are produced at once.
+const RECIPIENTS_AT_ONCE: usize = 16;
 
 impl Handlers {
     /// Handles a record of `messages`.
@@ -72,8 +75,13 @@ impl Handlers {
             self.note(delivery, &failed, lease).await?;
         }
         // The parts for one recipient stand together and keep their order; nobody waits for another one's.
-        let parts = planned.outbound.chunk_by(|one, next| one.recipient == next.recipient);
-        try_join_all(parts.map(|parts| self.hand_over(parts, lease))).await.map(drop)
+        let recipients: Vec<_> = planned.outbound.chunk_by(|one, next| one.recipient == next.recipient).collect();
+        for some in recipients.chunks(RECIPIENTS_AT_ONCE) {
+            // What is being produced is waited for also when the lease ended: it must not come behind what is next.
+            let handed_over = join_all(some.iter().map(|parts| self.hand_over(parts, lease))).await;
+            handed_over.into_iter().collect::<Result<(), Ended>>()?;
+        }
+        Ok(())
     }
 
     async fn note(&self, delivery: &Delivery, event: &DeliveryEvent, lease: &Lease) -> Result<(), Ended> {
