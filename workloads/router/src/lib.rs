@@ -36,9 +36,9 @@ pub struct Config {
 }
 
 /// For each topic. What waits is bounded by its bytes: so many that a partition, which may hold its share of them,
-/// goes on with the next fetch before it has run dry. What is at work costs some 10 KiB more for each; it is so many
-/// that those which wait for one topic without a leader leave room for others.
-const LIMITS: Limits = Limits { records: 16_384, bytes: 8 << 20, at_work: 2_048 };
+/// goes on with the next fetch before it has run dry. What is at work costs some 10 KiB more for each, and more of
+/// it makes nothing faster: the store's requests wait in line behind each other, and the API's behind all of them.
+const LIMITS: Limits = Limits { records: 16_384, bytes: 8 << 20, at_work: 256 };
 
 /// A router, ready to run.
 pub struct Router {
