@@ -58,7 +58,7 @@ charts: ## the Helm charts with good and bad values
 e2e: cluster ## the tests that install, kill and count, on the cluster of `make cluster`
 	KUBECONFIG=$(CHAT4ALL_CACHE)/kubeconfig cargo test --locked $(PACKAGES) --test e2e -- --nocapture --test-threads=1
 
-proof: cluster ## every fault ten times under load, and a report of what became of each message; takes about two and a half hours on two cores, goes on where it was
+proof: cluster ## every fault ten times under load, and a report of what became of each message; takes two to three hours on two cores, goes on where it was
 	cargo build --locked $(PACKAGES) --bin proof
 	KUBECONFIG=$(CHAT4ALL_CACHE)/kubeconfig "$(CARGO_TARGET_DIR)/debug/proof"
 

@@ -33,6 +33,9 @@ pub struct Settings {
     pub idle: Duration,
     /// `C4A_E2E_AWAY_SECONDS`: for how long the API server is taken away. Default: 20.
     pub away: Duration,
+    /// `C4A_PROOF_RATE`: messages a second that `make proof` sends. Default: 50, which leaves the slowest machine with two
+    /// cores that was met a third of its power to work off what gathered under a fault.
+    pub proof_rate: u32,
     /// `C4A_PROOF_ROUNDS`: how often `make proof` makes each fault. Default: 10.
     pub rounds: u32,
     /// `C4A_PROOF_FAULTS`: parts of the names of the faults that `make proof` makes, separated by commas.
@@ -40,7 +43,7 @@ pub struct Settings {
     pub faults: Vec<String>,
     /// `C4A_SOAK_MINUTES`: how long `make soak` lasts. Default: 60.
     pub soak_minutes: u32,
-    /// `C4A_SOAK_RATE`: messages a second that `make soak` sends. Default: 100, which is about 30 % of what the whole
+    /// `C4A_SOAK_RATE`: messages a second that `make soak` sends. Default: 50, which is about 15 to 30 % of what the whole
     /// cluster carries on two cores.
     pub soak_rate: u32,
     /// `C4A_SOAK_SEED`: which pods `make soak` deletes follows from it. Default: another one for each run, which is told.
@@ -76,10 +79,11 @@ impl Settings {
             drain: Duration::from_secs(number(&variable, "C4A_E2E_DRAIN_SECONDS", 120)?),
             idle: Duration::from_secs(number(&variable, "C4A_E2E_IDLE_SECONDS", 20)?),
             away: Duration::from_secs(number(&variable, "C4A_E2E_AWAY_SECONDS", 20)?),
+            proof_rate: number(&variable, "C4A_PROOF_RATE", 50)?,
             rounds: number(&variable, "C4A_PROOF_ROUNDS", ROUNDS)?,
             faults: list(&variable("C4A_PROOF_FAULTS").unwrap_or_default()),
             soak_minutes: number(&variable, "C4A_SOAK_MINUTES", 60)?,
-            soak_rate: number(&variable, "C4A_SOAK_RATE", 100)?,
+            soak_rate: number(&variable, "C4A_SOAK_RATE", 50)?,
             soak_seed: seed.then(|| number(&variable, "C4A_SOAK_SEED", 1)).transpose()?,
         })
     }

@@ -18,7 +18,7 @@ async fn main() -> ExitCode {
 /// Whether everything that was to be proved was reckoned and nothing was violated.
 async fn run() -> Outcome<bool> {
     let settings = Settings::read(|name| std::env::var(name).ok())?;
-    let (rounds, rate, only) = (settings.rounds, settings.rate, settings.faults.clone());
+    let (rounds, rate, only) = (settings.rounds, settings.proof_rate, settings.faults.clone());
     let context = Context::new(settings).await?;
     proof::clear(&context).await?;
     context.sample.install().await?;

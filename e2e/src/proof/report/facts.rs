@@ -41,7 +41,7 @@ pub fn again(proof: &Proof) -> String {
     let Proof { commit, rate, wanted, .. } = proof;
     // What follows the commit tells of changes that nobody else has.
     let commit = commit.split(' ').next().unwrap_or_default();
-    format!("git checkout {commit}\nC4A_PROOF_ROUNDS={} C4A_E2E_RATE={rate} make proof\n", wanted.rounds)
+    format!("git checkout {commit}\nC4A_PROOF_ROUNDS={} C4A_PROOF_RATE={rate} make proof\n", wanted.rounds)
 }
 
 #[cfg(test)]
@@ -66,6 +66,6 @@ mod tests {
         let mut proof = example::proof();
         proof.commit = "0123456789ab with changes".to_owned();
         proof.wanted.rounds = 3;
-        assert_eq!(again(&proof), "git checkout 0123456789ab\nC4A_PROOF_ROUNDS=3 C4A_E2E_RATE=50 make proof\n");
+        assert_eq!(again(&proof), "git checkout 0123456789ab\nC4A_PROOF_ROUNDS=3 C4A_PROOF_RATE=50 make proof\n");
     }
 }
