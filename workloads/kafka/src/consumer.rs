@@ -8,7 +8,7 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 use tokio::sync::mpsc;
 
@@ -150,6 +150,14 @@ pub(crate) fn give_back(consumer: &impl Consumer<Context>, partitions: &TopicPar
 /// The partitions of a list, as the runtime knows them.
 pub(crate) fn ids(partitions: &TopicPartitionList) -> Vec<PartitionId> {
     partitions.elements().iter().map(|e| PartitionId { topic: e.topic().into(), partition: e.partition() }).collect()
+}
+
+/// The offset that a list tells of a partition; `None` where it tells none.
+pub(crate) fn offset(list: &TopicPartitionList, id: &PartitionId) -> Option<i64> {
+    match list.find_partition(&id.topic, id.partition).filter(|found| found.error().is_ok())?.offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
+    }
 }
 
 /// A list of partitions without offsets.

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Error;
 use crate::assignment::{Assignment, PartitionId};
 use crate::config::KafkaConfig;
-use crate::consumer::{Member, Rebalance, give_back, ids, list, take};
+use crate::consumer::{Member, Rebalance, give_back, ids, list, offset, take};
 use crate::flow::Limits;
 use crate::forgotten::forgotten;
 use crate::gate::Gate;
@@ -306,12 +306,8 @@ impl<H: Handler> Consumer<H> {
         let gives_nothing_back = self.drains.is_empty();
         let stalled = self.stalls.look(|| {
             let positions = client.position().unwrap_or_default();
-            let position = |id: &PartitionId| match positions.find_partition(&id.topic, id.partition)?.offset() {
-                Offset::Offset(next) => Some(next),
-                _ => None,
-            };
             let wanting = assignment.iter_mut().filter(|(_, owned)| gives_nothing_back && !owned.paused);
-            wanting.map(|(id, _)| (id.clone(), position(id))).collect()
+            wanting.map(|(id, _)| (id.clone(), offset(&positions, id))).collect()
         });
         if !stalled.is_empty() {
             tracing::warn!(group = self.group.group, partitions = %Named(&stalled),

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::assignment::PartitionId;
 use crate::config::KafkaConfig;
-use crate::consumer::list;
+use crate::consumer::{list, offset};
 
 /// Between two looks. Kafka is asked only about partitions that did not move in between.
 const PAUSE: Duration = Duration::from_secs(15);
@@ -164,13 +164,6 @@ fn behind(
     };
     let (begins, ends) = (at(Offset::Beginning)?, at(Offset::End)?);
     let committed = client.committed_offsets(ids(), TIMEOUT)?;
-    let offset = |list: &TopicPartitionList, id: &PartitionId| match list.find_partition(&id.topic, id.partition) {
-        Some(found) if found.error().is_ok() => match found.offset() {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
-        },
-        _ => None,
-    };
     let has_records = |(id, position): &(PartitionId, Position)| {
         let (begin, end) = (offset(&begins, id)?, offset(&ends, id)?);
         let next = position.or_else(|| offset(&committed, id)).unwrap_or(begin).max(begin);
