@@ -29,12 +29,12 @@ capabilities: {drop: [ALL]}
 {{/* Served means: the engine answers a request of its own protocol. Alive means: it still takes connections. */}}
 {{- define "backends.probes" -}}
 startupProbe:
-  exec: {command: [bash, /probes/{{ .engine }}-answers.sh]}
+  exec: {command: [bash, /scripts/{{ .engine }}-answers.sh]}
   periodSeconds: 2
   timeoutSeconds: 5
   failureThreshold: 150
 readinessProbe:
-  exec: {command: [bash, /probes/{{ .engine }}-answers.sh]}
+  exec: {command: [bash, /scripts/{{ .engine }}-answers.sh]}
   periodSeconds: 10
   timeoutSeconds: 5
 livenessProbe:
