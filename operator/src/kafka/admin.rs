@@ -12,6 +12,10 @@ use super::clients::{Clients, Complaints, TIMEOUT, Whom, blocking, config, drop_
 use super::{Error, Plan, Topics, min_insync_replicas, plan};
 use crate::model::Topic;
 
+/// What is done to topics, in the words of the log.
+const CREATE: &str = "create";
+const GROW: &str = "grow";
+
 /// [`Topics`] through librdkafka.
 #[derive(Default)]
 pub struct KafkaAdmin {
@@ -20,7 +24,7 @@ pub struct KafkaAdmin {
 
 #[async_trait]
 impl Topics for KafkaAdmin {
-    async fn ensure(&self, brokers: &str, topics: &[Topic]) -> Result<usize, Error> {
+    async fn ensure(&self, brokers: &str, topics: &[Topic]) -> Result<Vec<String>, Error> {
         let whom = Whom { brokers: brokers.to_owned(), group: None };
         let client = self.clients.asking(&whom)?;
         let (wanted, named) = (topics.to_vec(), whom.brokers.clone());
@@ -57,44 +61,46 @@ fn look(client: &BaseConsumer<Complaints>, topics: &[Topic]) -> KafkaResult<Foun
     Ok(found)
 }
 
-async fn carry_out(brokers: &str, plan: &Plan<'_>, broker_count: usize) -> Result<usize, Error> {
+/// Names the topics that it created.
+async fn carry_out(brokers: &str, plan: &Plan<'_>, broker_count: usize) -> Result<Vec<String>, Error> {
     if plan == &Plan::default() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
     let admin: AdminClient<_> = config(brokers).create().map_err(|e| unusable(&e))?;
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT * 2)).operation_timeout(Some(TIMEOUT));
     let mut results = Vec::new();
     if !plan.create.is_empty() {
         let topics: Vec<_> = plan.create.iter().map(|topic| new_topic(topic)).collect();
-        results.push(("create", admin.create_topics(&topics, &options).await));
+        results.push((CREATE, admin.create_topics(&topics, &options).await));
     }
     if !plan.grow.is_empty() {
         let topics: Vec<_> = plan.grow.iter().map(|topic| new_partitions(topic)).collect();
-        results.push(("grow", admin.create_partitions(&topics, &options).await));
+        results.push((GROW, admin.create_partitions(&topics, &options).await));
     }
     drop_elsewhere(admin);
-    let mut changed = 0;
+    let mut created = Vec::new();
     for (action, answer) in results {
         let answer = answer.map_err(|error| Error::Unreachable {
             brokers: brokers.to_owned(),
             reason: error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string()),
         })?;
         for topic in answer {
-            changed += judge(action, topic, plan, broker_count)?;
+            let changed = judge(action, topic, plan, broker_count)?;
+            created.extend(changed.filter(|_| action == CREATE));
         }
     }
-    Ok(changed)
+    Ok(created)
 }
 
-/// What became of one topic: how many it changed, or why not.
-fn judge(action: &'static str, topic: TopicResult, plan: &Plan<'_>, brokers: usize) -> Result<usize, Error> {
+/// What became of one topic: its name if it was changed, or why not.
+fn judge(action: &'static str, topic: TopicResult, plan: &Plan<'_>, brokers: usize) -> Result<Option<String>, Error> {
     match topic {
         Ok(name) => {
             tracing::info!(topic = name, action, "changed a topic");
-            Ok(1)
+            Ok(Some(name))
         }
         // Someone else was faster; the next look judges its partitions.
-        Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(0),
+        Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(None),
         Err((name, RDKafkaErrorCode::InvalidReplicationFactor)) => Err(Error::TooFewBrokers {
             replication_factor: plan.create.iter().find(|t| t.name == name).map_or(0, |t| t.replication_factor),
             brokers,
@@ -151,13 +157,15 @@ mod tests {
         let brokers = std::env::var("KAFKA_BOOTSTRAP_SERVERS").unwrap();
         let prefix = format!("operator-test-{}.", std::process::id());
         let kafka = KafkaAdmin::default();
-        assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 3)).await, Ok(2));
+        let mut created = kafka.ensure(&brokers, &topics(&prefix, 3)).await.unwrap();
+        created.sort();
+        assert_eq!(created, [format!("{prefix}messages"), format!("{prefix}status-updates")]);
         until_shown(&brokers, &topics(&prefix, 3));
-        assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 3)).await, Ok(0));
-        assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 6)).await, Ok(2));
+        assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 3)).await, Ok(vec![]));
+        assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 6)).await, Ok(vec![]));
         until_shown(&brokers, &topics(&prefix, 6));
-        assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 3)).await, Ok(0));
-        assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 6)).await, Ok(0));
+        assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 3)).await, Ok(vec![]));
+        assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 6)).await, Ok(vec![]));
 
         let mut many = topics(&format!("{prefix}copies."), 1);
         many.iter_mut().for_each(|topic| topic.replication_factor = 15);

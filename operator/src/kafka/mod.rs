@@ -18,8 +18,8 @@ pub use remembered::Remembered;
 #[async_trait]
 pub trait Topics: Send + Sync {
     /// Creates the topics that do not exist on these brokers, and gives partitions to those that
-    /// have too few. Says how many topics it created or grew; zero when there was nothing to do.
-    async fn ensure(&self, brokers: &str, topics: &[Topic]) -> Result<usize, Error>;
+    /// have too few. Names the topics that it created.
+    async fn ensure(&self, brokers: &str, topics: &[Topic]) -> Result<Vec<String>, Error>;
 }
 
 /// Why the topics are not as they should be. The texts name the field and the remedy.

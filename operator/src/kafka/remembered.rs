@@ -58,7 +58,7 @@ impl Known {
 
 #[async_trait]
 impl<T: Topics> Topics for Remembered<T> {
-    async fn ensure(&self, brokers: &str, topics: &[Topic]) -> Result<usize, Error> {
+    async fn ensure(&self, brokers: &str, topics: &[Topic]) -> Result<Vec<String>, Error> {
         let kafka = self.kafka(brokers);
         let mut known = kafka.lock().await;
         known.is_of_use();
@@ -67,7 +67,7 @@ impl<T: Topics> Topics for Remembered<T> {
         }
         let wanted: Vec<_> = topics.iter().map(|t| format!("{}/{}", t.name, t.partitions)).collect();
         if known.good.contains_key(&wanted) {
-            return Ok(0);
+            return Ok(Vec::new());
         }
         let answer = self.inner.ensure(brokers, topics).await;
         match &answer {
@@ -94,10 +94,10 @@ mod tests {
 
     #[async_trait]
     impl Topics for Counting {
-        async fn ensure(&self, brokers: &str, _: &[Topic]) -> Result<usize, Error> {
+        async fn ensure(&self, brokers: &str, topics: &[Topic]) -> Result<Vec<String>, Error> {
             self.asked.fetch_add(1, Ordering::Relaxed);
             match self.reachable {
-                true => Ok(1),
+                true => Ok(topics.iter().map(|topic| topic.name.clone()).collect()),
                 false => Err(Error::Unreachable { brokers: brokers.into(), reason: "refused".into() }),
             }
         }
@@ -115,8 +115,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_good_answer_is_asked_for_once_a_minute() {
         let (kafka, asked) = counting(true);
-        assert_eq!(kafka.ensure("kafka:9092", &topics(12)).await, Ok(1));
-        assert_eq!(kafka.ensure("kafka:9092", &topics(12)).await, Ok(0));
+        assert_eq!(kafka.ensure("kafka:9092", &topics(12)).await, Ok(vec!["messages".to_owned()]));
+        assert_eq!(kafka.ensure("kafka:9092", &topics(12)).await, Ok(vec![]));
         assert_eq!(asked.load(Ordering::Relaxed), 1);
         tokio::time::advance(GOOD_FOR).await;
         kafka.ensure("kafka:9092", &topics(12)).await.unwrap();

@@ -17,7 +17,7 @@ use kube::runtime::reflector::Store;
 use serde::Deserialize;
 
 use self::migrate::migrate;
-use self::report::{failure, note_refusal, refusal, report};
+use self::report::{failure, note_refusal, note_topics, refusal, report};
 use self::workloads::{apply, ensure, look_for_trouble, prune, rollouts};
 use crate::api::{Chat4AllCluster, Chat4AllClusterSpec, RouterStatus};
 use crate::apply::Applier;
@@ -191,11 +191,15 @@ async fn pursue(
         return Ok(Reached { outcome: Outcome::Waiting, look_again: UNDER_WAY });
     }
     let objects = build(&model);
-    if let Err(error) = context.topics.ensure(&model.kafka.bootstrap_servers_from_afar, &model.topics()).await {
-        findings.note(Aspect::KafkaReachable, Verdict::bad(error.reason(), error.to_string()));
-        return Ok(waiting(context, identity));
-    }
-    findings.note(Aspect::KafkaReachable, Verdict::good("Reachable", "Kafka answers and has every topic"));
+    let topics = model.topics();
+    let created = match context.topics.ensure(&model.kafka.bootstrap_servers_from_afar, &topics).await {
+        Ok(created) => created,
+        Err(error) => {
+            findings.note(Aspect::KafkaReachable, Verdict::bad(error.reason(), error.to_string()));
+            return Ok(waiting(context, identity));
+        }
+    };
+    note_topics(findings, &topics, &created);
     context.scalers.set(Plan::of(&model), former.and_then(|router| router.learned.as_ref()));
 
     for account in &objects.service_accounts {

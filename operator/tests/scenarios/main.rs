@@ -148,6 +148,19 @@ async fn an_unreachable_kafka_names_the_field_and_heals_when_it_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn topics_that_vanished_are_made_anew_and_told_since_what_they_held_is_lost() {
+    let told =
+        |w: &World| w.api.all("events").iter().any(|e| e["reason"] == "TopicsMadeAnew" && e["type"] == "Warning");
+    let world = World::with_a_ready_cluster().await;
+    assert!(!told(&world), "of a new cluster");
+    world.kafka.forgets();
+    world.edit_spec(|spec| spec["api"]["replicas"] = 3.into());
+    world.until("it is told", told).await;
+    assert_eq!(world.kafka.topics().len(), 5);
+    world.until("they are there", |w| w.condition("KafkaReachable").1 == "Reachable").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_version_that_does_not_exist_is_told_and_heals_when_it_is_corrected() {
     let world = World::new();
     world.create_secrets();
@@ -376,13 +389,13 @@ async fn changes_become_events_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_restarted_operator_changes_nothing() {
-    let api = World::with_a_ready_cluster().await.stop().await;
+    let (api, kafka) = World::with_a_ready_cluster().await.stop().await;
     let versions = |api: &api_server::ApiServer| {
         ["deployments", "services", "configmaps", "jobs", "chat4allclusters"]
             .map(|kind| api.all(kind).iter().map(|o| o["metadata"]["resourceVersion"].clone()).collect::<Vec<_>>())
     };
     let before = versions(&api);
-    let world = World::around(api);
+    let world = World::around((api, kafka));
     world.is_quiet().await;
     assert_eq!(versions(&world.api), before);
 }

@@ -32,6 +32,11 @@ impl Kafka {
         *self.error.lock().unwrap() = error;
     }
 
+    /// It has lost all that it held.
+    pub fn forgets(&self) {
+        self.topics.lock().unwrap().clear();
+    }
+
     pub fn topics(&self) -> BTreeMap<String, i32> {
         self.topics.lock().unwrap().clone()
     }
@@ -39,12 +44,14 @@ impl Kafka {
 
 #[async_trait]
 impl Topics for Kafka {
-    async fn ensure(&self, _: &str, topics: &[Topic]) -> Result<usize, Error> {
+    async fn ensure(&self, _: &str, topics: &[Topic]) -> Result<Vec<String>, Error> {
         if let Some(error) = self.error.lock().unwrap().clone() {
             return Err(error);
         }
-        self.topics.lock().unwrap().extend(topics.iter().map(|topic| (topic.name.clone(), topic.partitions)));
-        Ok(topics.len())
+        let mut there = self.topics.lock().unwrap();
+        let created = topics.iter().map(|topic| topic.name.clone()).filter(|name| !there.contains_key(name)).collect();
+        there.extend(topics.iter().map(|topic| (topic.name.clone(), topic.partitions)));
+        Ok(created)
     }
 }
 
@@ -102,14 +109,14 @@ pub struct World {
 impl World {
     /// Starts an operator in an empty world.
     pub fn new() -> Self {
-        Self::around(ApiServer::new())
+        Self::around((ApiServer::new(), Kafka::default()))
     }
 
     /// Starts an operator in a world that exists.
-    pub fn around(api: ApiServer) -> Self {
+    pub fn around((api, kafka): (ApiServer, Kafka)) -> Self {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let (kafka, shutdown) = (Kafka::default(), CancellationToken::new());
+        let shutdown = CancellationToken::new();
         let (flow, connectors) = (Flow::on(&api), ConnectorPods::default());
         let setup = Setup {
             client: api.client(),
@@ -126,10 +133,10 @@ impl World {
     }
 
     /// Ends the operator and leaves the rest.
-    pub async fn stop(self) -> ApiServer {
+    pub async fn stop(self) -> (ApiServer, Kafka) {
         self.shutdown.cancel();
         tokio::time::sleep(Duration::from_secs(1)).await;
-        self.api
+        (self.api, self.kafka)
     }
 
     /// A world with the sample and its Secrets, where everything runs.
