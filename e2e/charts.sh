@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `make charts`: every chart lints and renders with its defaults and with each file of e2e/charts/CHART/good,
-# and refuses a misspelled value and each file of e2e/charts/CHART/bad.
+# and refuses a misspelled value and each file of e2e/charts/CHART/bad. And what a chart's script decides, with stand-ins
+# for what it asks.
 . "$(dirname "$0")/lib.sh"
 
 "$root/e2e/prepare.sh" tools
@@ -16,4 +17,23 @@ for chart in "$root"/helm/*/; do
   for values in "$cases"/good/*.yaml; do [ ! -e "$values" ] || accepts "$chart" -f "$values"; done
   for values in "$cases"/bad/*.yaml; do [ ! -e "$values" ] || refuses "$chart" -f "$values"; done
 done
-say "charts: $checked cases as expected"
+
+# A df that tells what a file says, so that the room can change while the script waits.
+work=$(mktemp -d)
+trap 'kill %1 2>/dev/null || true; rm -rf "$work"' EXIT
+room() { echo "$1" >"$work/room.new" && mv "$work/room.new" "$work/room"; }
+printf '#!/bin/sh\necho Filesystem 1024-blocks Used Available Capacity Mounted on\necho disk 0 0 $(cat "%s/room") 0%% /data\n' "$work" >"$work/df"
+chmod +x "$work/df"
+with_room() { PATH=$work:$PATH bash "$root/helm/chat4all-backends/files/with-room.sh" /data 64 "$@"; }
+
+room $((64 * 1024))
+[ "$(with_room echo started 2>&1)" = started ] || die "with-room.sh does not start a program that has room"
+room $((64 * 1024 - 1))
+with_room touch "$work/started" 2>"$work/said" &
+for _ in {1..100}; do [ ! -s "$work/said" ] || break; sleep 0.1; done
+grep -q "^touch is not started: /data has 63 MiB left of the 64 that it needs" "$work/said" || die "with-room.sh does not say what it waits for: $(cat "$work/said")"
+[ ! -e "$work/started" ] || die "with-room.sh starts a program that has no room"
+room $((64 * 1024))
+wait %1 || die "with-room.sh fails when there is room again"
+[ -e "$work/started" ] || die "with-room.sh does not start the program when there is room again"
+say "charts: $checked cases as expected, and with-room.sh waits for room"
