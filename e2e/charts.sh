@@ -22,18 +22,27 @@ done
 work=$(mktemp -d)
 trap 'kill %1 2>/dev/null || true; rm -rf "$work"' EXIT
 room() { echo "$1" >"$work/room.new" && mv "$work/room.new" "$work/room"; }
-printf '#!/bin/sh\necho Filesystem 1024-blocks Used Available Capacity Mounted on\necho disk 0 0 $(cat "%s/room") 0%% /data\n' "$work" >"$work/df"
+printf '#!/bin/sh\n[ -s "%s/room" ] || exit 1\necho Filesystem 1024-blocks Used Available Capacity Mounted on\necho disk 0 0 $(cat "%s/room") 0%% /data\n' "$work" "$work" >"$work/df"
 chmod +x "$work/df"
-with_room() { PATH=$work:$PATH bash "$root/helm/chat4all-backends/files/with-room.sh" /data 64 "$@"; }
+# Each use is a process of its own, which it becomes, so that ending it ends all of it.
+with_room() { PATH=$work:$PATH exec timeout 30 bash "$root/helm/chat4all-backends/files/with-room.sh" /data 64 "$@"; }
 
 room $((64 * 1024))
 [ "$(with_room echo started 2>&1)" = started ] || die "with-room.sh does not start a program that has room"
 room $((64 * 1024 - 1))
 with_room touch "$work/started" 2>"$work/said" &
 for _ in {1..100}; do [ ! -s "$work/said" ] || break; sleep 0.1; done
-grep -q "^touch is not started: /data has 63 MiB left of the 64 that it needs" "$work/said" || die "with-room.sh does not say what it waits for: $(cat "$work/said")"
+grep -q "^Kafka waits: /data has 63 MiB left of the 64 that it needs" "$work/said" || die "with-room.sh does not say what it waits for: $(cat "$work/said")"
+# Longer than it waits between two looks.
+sleep 2.5
 [ ! -e "$work/started" ] || die "with-room.sh starts a program that has no room"
 room $((64 * 1024))
 wait %1 || die "with-room.sh fails when there is room again"
 [ -e "$work/started" ] || die "with-room.sh does not start the program when there is room again"
+rm "$work/room"
+(with_room true) 2>"$work/said" && die "with-room.sh starts a program where df tells nothing"
+grep -q "df does not tell the room in /data" "$work/said" || die "with-room.sh does not say that df tells nothing: $(cat "$work/said")"
+for images in local upstream; do
+  helm template release "$root/helm/chat4all-backends" --set images=$images | grep "/scripts/with-room.sh, /data" >/dev/null || die "Kafka of images=$images is started without with-room.sh"
+done
 say "charts: $checked cases as expected, and with-room.sh waits for room"

@@ -116,7 +116,7 @@ async fn prepare(brokers: &str, all: &[Topics]) {
     let topic = |name| Topic { name, partitions: PARTITIONS, replication_factor: 1 };
     let admin = KafkaAdmin::default();
     for topics in all {
-        admin.ensure(brokers, &[topic(topics.messages()), topic(topics.status_updates())]).await.unwrap();
+        admin.ensure(brokers, &[topic(topics.messages()), topic(topics.status_updates())]).await.done.unwrap();
         for (group, topic) in
             [(topics.router_group(), topics.messages()), (topics.status_group(), topics.status_updates())]
         {

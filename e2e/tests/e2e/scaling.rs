@@ -34,8 +34,8 @@ use crate::routers;
 const TRIES: [(&str, u32); 5] = [("20m", 1), ("15m", 1), ("12m", 1), ("12m", 2), ("12m", 4)];
 /// The first of them that piled up, and that the next case begins with.
 static PILED_UP: AtomicUsize = AtomicUsize::new(0);
-/// Messages that wait when scaling is switched on are those of so many seconds. Half of them pile up while the router
-/// warms up.
+/// Messages that wait when scaling is switched on are those of so many seconds. Half of them may pile up while the
+/// router warms up.
 const BACKLOG_SECONDS: u64 = 15;
 
 /// The drain targets to choose from, in seconds: the longest with which the work needs [`MANY`] routers, whatever this
@@ -90,9 +90,10 @@ async fn scaled_by_backlog(context: &Context, case: &'static str, broker: Broker
         let rate = times * context.settings.rate;
         Try { cpu, rate, name: format!("{case}, {cpu}, {rate} a second") }
     });
-    let (mut story, rate) = piling_up(context, &tries).await?;
+    let mut pile = piled_up(context, &tries).await?;
     let counts = Counts::watch(&sample.routers.deployment);
-    let done = up_and_drained(context, case, &mut story, &counts, broker, rate).await;
+    let done = up_and_drained(context, case, &mut pile, &counts, broker).await;
+    let story = pile.story;
     story.end(done, Duplicates::Never).await?;
     if broker == Broker::Restarts {
         // The way down is the other case's.
@@ -118,8 +119,18 @@ struct Try {
     name: String,
 }
 
-/// The first load that one slow router does not keep up with, when half of the backlog waits; and its messages a second.
-async fn piling_up<'a>(context: &'a Context, tries: &'a [Try]) -> Outcome<(Story<'a>, u64)> {
+/// A load that has piled up.
+struct Pile<'a> {
+    story: Story<'a>,
+    /// Messages a second.
+    rate: u64,
+    /// When half of the backlog waited, and where the groups stood then.
+    started: Instant,
+    before: Standing,
+}
+
+/// The first load that one slow router does not keep up with, when all of the backlog waits.
+async fn piled_up<'a>(context: &'a Context, tries: &'a [Try]) -> Outcome<Pile<'a>> {
     let sample = &context.sample;
     for (n, Try { cpu, rate, name }) in tries.iter().enumerate().skip(PILED_UP.load(Ordering::Relaxed)) {
         routers::set(context, &one_slow_router(cpu)).await?;
@@ -128,10 +139,17 @@ async fn piling_up<'a>(context: &'a Context, tries: &'a [Try]) -> Outcome<(Story
         let conversations = context.settings.conversations;
         let story = Story::begin_with(context, name, Watched::Routers, *rate, conversations, 1).await?;
         let rate = u64::from(*rate);
-        match story.until_backlog(BACKLOG_SECONDS * rate / 2, TRIED_FOR).await {
-            Ok(()) => {
+        let piled = async {
+            story.until_backlog(BACKLOG_SECONDS * rate / 2, TRIED_FOR).await?;
+            let started = Instant::now();
+            let before = standing(context, started).await?;
+            story.until_backlog(BACKLOG_SECONDS * rate, PILED_UP_WITHIN).await?;
+            Outcome::Ok((started, before))
+        };
+        match piled.await {
+            Ok((started, before)) => {
                 PILED_UP.store(n, Ordering::Relaxed);
-                return Ok((story, rate));
+                return Ok(Pile { story, rate, started, before });
             }
             Err(error) => context.say(format!("{name}: {}", told(&*error))),
         }
@@ -178,17 +196,13 @@ fn drain_target(work: Work) -> u64 {
 async fn up_and_drained(
     context: &Context,
     case: &str,
-    story: &mut Story<'_>,
+    Pile { story, rate, started, before }: &mut Pile<'_>,
     counts: &Counts,
     broker: Broker,
-    rate: u64,
 ) -> Outcome {
     let sample = &context.sample;
-    let started = Instant::now();
-    let before = standing(context, started).await?;
-    story.until_backlog(BACKLOG_SECONDS * rate, PILED_UP_WITHIN).await?;
     until_capacity_is_known(context).await?;
-    let measured = standing(context, started).await?.since(&before);
+    let measured = standing(context, *started).await?.since(before);
     context.say(format!("{} messages wait; measured: {measured:?}", story.backlog()));
 
     let known: HashSet<String> = sample.resource.events().await?.into_iter().map(|event| event.name).collect();
@@ -213,7 +227,7 @@ async fn up_and_drained(
         restart_broker(context).await?;
     }
     // What arrives in two seconds is on its way through routers with so little CPU, and no backlog.
-    story.until_drained(2 * rate, DRAINED_WITHIN).await?;
+    story.until_drained(2 * *rate, DRAINED_WITHIN).await?;
     let drained = decided.elapsed().as_secs_f64();
     // What gathered while the broker was away may have needed more.
     every_change_up_is_by_the_law(rules, context, &known).await?;

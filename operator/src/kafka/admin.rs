@@ -9,12 +9,8 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::clients::{Clients, Complaints, TIMEOUT, Whom, blocking, config, drop_elsewhere, unreachable, unusable};
-use super::{Error, Plan, Topics, min_insync_replicas, plan};
+use super::{Ensured, Error, Plan, Topics, min_insync_replicas, plan};
 use crate::model::Topic;
-
-/// What is done to topics, in the words of the log.
-const CREATE: &str = "create";
-const GROW: &str = "grow";
 
 /// [`Topics`] through librdkafka.
 #[derive(Default)]
@@ -24,14 +20,24 @@ pub struct KafkaAdmin {
 
 #[async_trait]
 impl Topics for KafkaAdmin {
-    async fn ensure(&self, brokers: &str, topics: &[Topic]) -> Result<Vec<String>, Error> {
+    async fn ensure(&self, brokers: &str, topics: &[Topic]) -> Ensured {
+        let found = match self.look(brokers, topics).await {
+            Ok(found) => found,
+            Err(error) => return error.into(),
+        };
+        let plan = plan(topics, &found.partitions);
+        let missing = plan.create.iter().map(|topic| topic.name.clone()).collect();
+        Ensured { missing, done: carry_out(brokers, &plan, found.brokers).await }
+    }
+}
+
+impl KafkaAdmin {
+    async fn look(&self, brokers: &str, topics: &[Topic]) -> Result<Found, Error> {
         let whom = Whom { brokers: brokers.to_owned(), group: None };
         let client = self.clients.asking(&whom)?;
         let (wanted, named) = (topics.to_vec(), whom.brokers.clone());
         let found = blocking(move || look(&client, &wanted).map_err(|e| unreachable(&named, &client, &e))).await;
-        let found = found.inspect_err(|_| self.clients.forget(&whom))?;
-        let plan = plan(topics, &found.partitions);
-        carry_out(brokers, &plan, found.brokers).await
+        found.inspect_err(|_| self.clients.forget(&whom))
     }
 }
 
@@ -61,46 +67,43 @@ fn look(client: &BaseConsumer<Complaints>, topics: &[Topic]) -> KafkaResult<Foun
     Ok(found)
 }
 
-/// Names the topics that it created.
-async fn carry_out(brokers: &str, plan: &Plan<'_>, broker_count: usize) -> Result<Vec<String>, Error> {
+async fn carry_out(brokers: &str, plan: &Plan<'_>, broker_count: usize) -> Result<(), Error> {
     if plan == &Plan::default() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let admin: AdminClient<_> = config(brokers).create().map_err(|e| unusable(&e))?;
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT * 2)).operation_timeout(Some(TIMEOUT));
     let mut results = Vec::new();
     if !plan.create.is_empty() {
         let topics: Vec<_> = plan.create.iter().map(|topic| new_topic(topic)).collect();
-        results.push((CREATE, admin.create_topics(&topics, &options).await));
+        results.push(("create", admin.create_topics(&topics, &options).await));
     }
     if !plan.grow.is_empty() {
         let topics: Vec<_> = plan.grow.iter().map(|topic| new_partitions(topic)).collect();
-        results.push((GROW, admin.create_partitions(&topics, &options).await));
+        results.push(("grow", admin.create_partitions(&topics, &options).await));
     }
     drop_elsewhere(admin);
-    let mut created = Vec::new();
     for (action, answer) in results {
         let answer = answer.map_err(|error| Error::Unreachable {
             brokers: brokers.to_owned(),
             reason: error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string()),
         })?;
         for topic in answer {
-            let changed = judge(action, topic, plan, broker_count)?;
-            created.extend(changed.filter(|_| action == CREATE));
+            judge(action, topic, plan, broker_count)?;
         }
     }
-    Ok(created)
+    Ok(())
 }
 
-/// What became of one topic: its name if it was changed, or why not.
-fn judge(action: &'static str, topic: TopicResult, plan: &Plan<'_>, brokers: usize) -> Result<Option<String>, Error> {
+/// What became of one topic.
+fn judge(action: &'static str, topic: TopicResult, plan: &Plan<'_>, brokers: usize) -> Result<(), Error> {
     match topic {
         Ok(name) => {
             tracing::info!(topic = name, action, "changed a topic");
-            Ok(Some(name))
+            Ok(())
         }
         // Someone else was faster; the next look judges its partitions.
-        Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(None),
+        Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(()),
         Err((name, RDKafkaErrorCode::InvalidReplicationFactor)) => Err(Error::TooFewBrokers {
             replication_factor: plan.create.iter().find(|t| t.name == name).map_or(0, |t| t.replication_factor),
             brokers,
@@ -144,7 +147,7 @@ mod tests {
     #[tokio::test]
     async fn brokers_that_do_not_answer_are_named_with_the_reason() {
         // Port 1 of the loopback is closed.
-        let error = KafkaAdmin::default().ensure("127.0.0.1:1", &topics("", 1)).await.unwrap_err();
+        let error = KafkaAdmin::default().ensure("127.0.0.1:1", &topics("", 1)).await.done.unwrap_err();
         assert_eq!(error.reason(), "BrokersUnreachable");
         let text = error.to_string();
         assert!(text.starts_with("spec.kafka.bootstrapServers: no broker at 127.0.0.1:1 answered ("), "{text}");
@@ -157,19 +160,18 @@ mod tests {
         let brokers = std::env::var("KAFKA_BOOTSTRAP_SERVERS").unwrap();
         let prefix = format!("operator-test-{}.", std::process::id());
         let kafka = KafkaAdmin::default();
-        let mut created = kafka.ensure(&brokers, &topics(&prefix, 3)).await.unwrap();
-        created.sort();
-        assert_eq!(created, [format!("{prefix}messages"), format!("{prefix}status-updates")]);
+        let missing = vec![format!("{prefix}messages"), format!("{prefix}status-updates")];
+        assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 3)).await, Ensured { missing, done: Ok(()) });
         until_shown(&brokers, &topics(&prefix, 3));
-        assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 3)).await, Ok(vec![]));
-        assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 6)).await, Ok(vec![]));
-        until_shown(&brokers, &topics(&prefix, 6));
-        assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 3)).await, Ok(vec![]));
-        assert_eq!(kafka.ensure(&brokers, &topics(&prefix, 6)).await, Ok(vec![]));
+        for partitions in [3, 6, 3, 6] {
+            assert_eq!(kafka.ensure(&brokers, &topics(&prefix, partitions)).await, Ensured::all_there());
+            until_shown(&brokers, &topics(&prefix, partitions));
+        }
 
         let mut many = topics(&format!("{prefix}copies."), 1);
         many.iter_mut().for_each(|topic| topic.replication_factor = 15);
-        let error = kafka.ensure(&brokers, &many).await.unwrap_err();
-        assert_eq!(error.reason(), "TooFewBrokers");
+        let refused = kafka.ensure(&brokers, &many).await;
+        assert_eq!(refused.missing.len(), 2);
+        assert_eq!(refused.done.unwrap_err().reason(), "TooFewBrokers");
     }
 }

@@ -18,8 +18,30 @@ pub use remembered::Remembered;
 #[async_trait]
 pub trait Topics: Send + Sync {
     /// Creates the topics that do not exist on these brokers, and gives partitions to those that
-    /// have too few. Names the topics that it created.
-    async fn ensure(&self, brokers: &str, topics: &[Topic]) -> Result<Vec<String>, Error>;
+    /// have too few.
+    async fn ensure(&self, brokers: &str, topics: &[Topic]) -> Ensured;
+}
+
+/// What came of making sure.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ensured {
+    /// The topics that did not exist, whether they could be created or not.
+    pub missing: Vec<String>,
+    /// Whether all exist now.
+    pub done: Result<(), Error>,
+}
+
+impl Ensured {
+    /// All were there.
+    pub fn all_there() -> Self {
+        Self { missing: Vec::new(), done: Ok(()) }
+    }
+}
+
+impl From<Error> for Ensured {
+    fn from(error: Error) -> Self {
+        Self { missing: Vec::new(), done: Err(error) }
+    }
 }
 
 /// Why the topics are not as they should be. The texts name the field and the remedy.

@@ -407,7 +407,7 @@ mod tests {
         let topics = Topics::with_prefix(format!("offsets-test-{}.", std::process::id()));
         let names = [topics.messages(), topics.status_updates()];
         let wanted = names.clone().map(|name| Topic { name, partitions: PARTITIONS, replication_factor: 1 });
-        KafkaAdmin::default().ensure(&brokers, &wanted).await.unwrap();
+        KafkaAdmin::default().ensure(&brokers, &wanted).await.done.unwrap();
         produce(&brokers, &topics.messages(), 1, 5);
         commit(&brokers, &topics.router_group(), &topics.messages(), 1, 1);
         let admin: AdminClient<DefaultClientContext> =

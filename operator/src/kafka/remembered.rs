@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{Error, Topics};
+use super::{Ensured, Error, Topics};
 use crate::model::Topic;
 
 /// How long a good answer is good. Rarer than once a minute a lost broker would be noticed late.
@@ -58,20 +58,20 @@ impl Known {
 
 #[async_trait]
 impl<T: Topics> Topics for Remembered<T> {
-    async fn ensure(&self, brokers: &str, topics: &[Topic]) -> Result<Vec<String>, Error> {
+    async fn ensure(&self, brokers: &str, topics: &[Topic]) -> Ensured {
         let kafka = self.kafka(brokers);
         let mut known = kafka.lock().await;
         known.is_of_use();
         if let Some((_, error)) = &known.unreachable {
-            return Err(error.clone());
+            return error.clone().into();
         }
         let wanted: Vec<_> = topics.iter().map(|t| format!("{}/{}", t.name, t.partitions)).collect();
         if known.good.contains_key(&wanted) {
-            return Ok(Vec::new());
+            return Ensured::all_there();
         }
         let answer = self.inner.ensure(brokers, topics).await;
-        match &answer {
-            Ok(_) => {
+        match &answer.done {
+            Ok(()) => {
                 known.good.insert(wanted, Instant::now());
             }
             Err(error @ Error::Unreachable { .. }) => known.unreachable = Some((Instant::now(), error.clone())),
@@ -94,11 +94,11 @@ mod tests {
 
     #[async_trait]
     impl Topics for Counting {
-        async fn ensure(&self, brokers: &str, topics: &[Topic]) -> Result<Vec<String>, Error> {
+        async fn ensure(&self, brokers: &str, topics: &[Topic]) -> Ensured {
             self.asked.fetch_add(1, Ordering::Relaxed);
             match self.reachable {
-                true => Ok(topics.iter().map(|topic| topic.name.clone()).collect()),
-                false => Err(Error::Unreachable { brokers: brokers.into(), reason: "refused".into() }),
+                true => Ensured { missing: topics.iter().map(|topic| topic.name.clone()).collect(), done: Ok(()) },
+                false => Error::Unreachable { brokers: brokers.into(), reason: "refused".into() }.into(),
             }
         }
     }
@@ -115,19 +115,19 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_good_answer_is_asked_for_once_a_minute() {
         let (kafka, asked) = counting(true);
-        assert_eq!(kafka.ensure("kafka:9092", &topics(12)).await, Ok(vec!["messages".to_owned()]));
-        assert_eq!(kafka.ensure("kafka:9092", &topics(12)).await, Ok(vec![]));
+        assert_eq!(kafka.ensure("kafka:9092", &topics(12)).await.missing, ["messages"]);
+        assert_eq!(kafka.ensure("kafka:9092", &topics(12)).await, Ensured::all_there());
         assert_eq!(asked.load(Ordering::Relaxed), 1);
         tokio::time::advance(GOOD_FOR).await;
-        kafka.ensure("kafka:9092", &topics(12)).await.unwrap();
+        kafka.ensure("kafka:9092", &topics(12)).await.done.unwrap();
         assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn changed_topics_are_asked_for_at_once() {
         let (kafka, asked) = counting(true);
-        kafka.ensure("kafka:9092", &topics(12)).await.unwrap();
-        kafka.ensure("kafka:9092", &topics(24)).await.unwrap();
+        kafka.ensure("kafka:9092", &topics(12)).await.done.unwrap();
+        kafka.ensure("kafka:9092", &topics(24)).await.done.unwrap();
         assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 
@@ -135,11 +135,11 @@ mod tests {
     async fn clusters_on_one_unreachable_kafka_wait_out_one_time_out() {
         let (kafka, asked) = counting(false);
         for partitions in 1..10 {
-            assert!(kafka.ensure("kafka:9092", &topics(partitions)).await.is_err());
+            assert!(kafka.ensure("kafka:9092", &topics(partitions)).await.done.is_err());
         }
         assert_eq!(asked.load(Ordering::Relaxed), 1);
         tokio::time::advance(UNREACHABLE_FOR).await;
-        assert!(kafka.ensure("kafka:9092", &topics(12)).await.is_err());
+        assert!(kafka.ensure("kafka:9092", &topics(12)).await.done.is_err());
         assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 }

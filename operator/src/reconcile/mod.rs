@@ -4,6 +4,7 @@
 mod migrate;
 mod report;
 mod scaling;
+mod vanished;
 mod workloads;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use kube::runtime::reflector::Store;
 use serde::Deserialize;
 
 use self::migrate::migrate;
-use self::report::{failure, note_refusal, note_topics, refusal, report};
+use self::report::{failure, note_refusal, refusal, report};
 use self::workloads::{apply, ensure, look_for_trouble, prune, rollouts};
 use crate::api::{Chat4AllCluster, Chat4AllClusterSpec, RouterStatus};
 use crate::apply::Applier;
@@ -191,15 +192,16 @@ async fn pursue(
         return Ok(Reached { outcome: Outcome::Waiting, look_again: UNDER_WAY });
     }
     let objects = build(&model);
-    let topics = model.topics();
-    let created = match context.topics.ensure(&model.kafka.bootstrap_servers_from_afar, &topics).await {
-        Ok(created) => created,
-        Err(error) => {
-            findings.note(Aspect::KafkaReachable, Verdict::bad(error.reason(), error.to_string()));
-            return Ok(waiting(context, identity));
-        }
-    };
-    note_topics(findings, &topics, &created);
+    let ensured = context.topics.ensure(&model.kafka.bootstrap_servers_from_afar, &model.topics()).await;
+    if let Some(rollouts) = &findings.rollouts {
+        let names = chat4all_message::Topics::with_prefix(&model.kafka.topic_prefix);
+        vanished::tell(&vanished::vanished(&ensured.missing, &names, rollouts), cluster, context).await;
+    }
+    if let Err(error) = ensured.done {
+        findings.note(Aspect::KafkaReachable, Verdict::bad(error.reason(), error.to_string()));
+        return Ok(waiting(context, identity));
+    }
+    findings.note(Aspect::KafkaReachable, Verdict::good("Reachable", "Kafka answers and has every topic"));
     context.scalers.set(Plan::of(&model), former.and_then(|router| router.learned.as_ref()));
 
     for account in &objects.service_accounts {

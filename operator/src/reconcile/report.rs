@@ -8,7 +8,7 @@ use super::{Context, Error};
 use crate::api::Chat4AllCluster;
 use crate::findings::{Aspect, Findings, Verdict};
 use crate::kube_error::plain;
-use crate::model::{Identity, Topic};
+use crate::model::Identity;
 use crate::status::{self, Transition};
 use crate::validate::{self, Problem, Refusal};
 use crate::{apply, dereference};
@@ -49,20 +49,6 @@ pub(super) fn note_refusal(findings: &mut Findings, refusal: &Refusal) {
         Aspect::SecretsAvailable,
         verdict(&refusal.secrets, "SecretMissing", "Available", "every Secret is there with its keys"),
     );
-}
-
-/// Notes that the topics are there. With routers at work they were before, so if all had to be created, what they held
-/// is gone; a new connector's topics are created beside those of the others.
-pub(super) fn note_topics(findings: &mut Findings, topics: &[Topic], created: &[String]) {
-    let at_work = findings.rollouts.as_ref().is_some_and(|rollouts| rollouts.router.is_some());
-    let all = topics.iter().all(|topic| created.contains(&topic.name));
-    let verdict = if at_work && all {
-        let lost = "spec.kafka: no topic of this cluster was there any more, and all were made anew. What waited in them is lost, and its messages stay ACCEPTED: see whether Kafka's disk was full or its data were replaced, and send those again. After a change of spec.kafka.topicPrefix or bootstrapServers the former topics still hold them";
-        Verdict { warning: true, ..Verdict::good("TopicsMadeAnew", lost) }
-    } else {
-        Verdict::good("Reachable", "Kafka answers and has every topic")
-    };
-    findings.note(Aspect::KafkaReachable, verdict);
 }
 
 /// A failure worth showing in the status: one that stays. An API server that is busy or away is not;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chat4all_operator::connectors::pods::{ConnectorSource, PodReading};
 use chat4all_operator::controller::{self, Setup};
-use chat4all_operator::kafka::{Error, Topics};
+use chat4all_operator::kafka::{Ensured, Error, Topics};
 use chat4all_operator::metrics::Metrics;
 use chat4all_operator::model::Topic;
 use prometheus_client::registry::Registry;
@@ -44,14 +44,14 @@ impl Kafka {
 
 #[async_trait]
 impl Topics for Kafka {
-    async fn ensure(&self, _: &str, topics: &[Topic]) -> Result<Vec<String>, Error> {
+    async fn ensure(&self, _: &str, topics: &[Topic]) -> Ensured {
         if let Some(error) = self.error.lock().unwrap().clone() {
-            return Err(error);
+            return error.into();
         }
         let mut there = self.topics.lock().unwrap();
-        let created = topics.iter().map(|topic| topic.name.clone()).filter(|name| !there.contains_key(name)).collect();
+        let missing = topics.iter().map(|topic| topic.name.clone()).filter(|name| !there.contains_key(name)).collect();
         there.extend(topics.iter().map(|topic| (topic.name.clone(), topic.partitions)));
-        Ok(created)
+        Ensured { missing, done: Ok(()) }
     }
 }
 
