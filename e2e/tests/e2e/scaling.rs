@@ -24,7 +24,7 @@ use chat4all_e2e::wait::{self, Look};
 use chat4all_operator::api::Chat4AllCluster;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::routers;
 
@@ -48,6 +48,8 @@ const COOLDOWN: Duration = Duration::from_secs(10);
 /// In percent.
 const UTILIZATION: u8 = 70;
 
+/// A router with so little CPU commits in lumps, seconds apart; over a shorter time its capacity came out at a third.
+const MEASURED_FOR: Duration = Duration::from_secs(30);
 /// The longest standstill in a rebalance that the operator may reckon with.
 const STANDSTILL: Duration = Duration::from_secs(15);
 /// What is measured here and what the operator measures differ by the time between the two, and by
@@ -202,6 +204,7 @@ async fn up_and_drained(
 ) -> Outcome {
     let sample = &context.sample;
     until_capacity_is_known(context).await?;
+    sleep_until(*started + MEASURED_FOR).await;
     let measured = standing(context, *started).await?.since(before);
     context.say(format!("{} messages wait; measured: {measured:?}", story.backlog()));
 
