@@ -31,8 +31,7 @@ room $((64 * 1024))
 [ "$(with_room echo started 2>&1)" = started ] || die "with-room.sh does not start a program that has room"
 room $((64 * 1024 - 1))
 with_room touch "$work/started" 2>"$work/said" &
-for _ in {1..100}; do [ ! -s "$work/said" ] || break; sleep 0.1; done
-grep -q "^Kafka waits: /data has 63 MiB left of the 64 that it needs" "$work/said" || die "with-room.sh does not say what it waits for: $(cat "$work/said")"
+wait_until 10 "with-room.sh to say what it waits for" grep "^Kafka waits: /data has 63 MiB left of the 64 that it needs" "$work/said"
 # Longer than it waits between two looks.
 sleep 2.5
 [ ! -e "$work/started" ] || die "with-room.sh starts a program that has no room"

@@ -225,17 +225,32 @@ const DEAD_LETTER_PARTITIONS: i32 = 3;
 impl Model {
     /// Every topic of the cluster.
     pub fn topics(&self) -> Vec<Topic> {
-        let names = Topics::with_prefix(&self.kafka.topic_prefix);
-        let topic = |name, partitions| Topic { name, partitions, replication_factor: self.kafka.replication_factor };
-        let mut topics = vec![
-            topic(names.messages(), self.kafka.partitions),
-            topic(names.status_updates(), self.kafka.partitions),
-            topic(names.dead_letters(), DEAD_LETTER_PARTITIONS),
-        ];
-        for connector in &self.connectors {
-            topics.push(topic(names.outbound(&connector.name), self.kafka.partitions));
-            topics.push(topic(names.inbound(&connector.name), self.kafka.partitions));
-        }
+        let mut topics = self.shared_topics();
+        topics.extend(self.connectors.iter().flat_map(|connector| self.topics_of(&connector.name)));
         topics
+    }
+
+    /// Those that are there without any connector.
+    pub fn shared_topics(&self) -> Vec<Topic> {
+        let names = self.names();
+        vec![
+            self.topic(names.messages(), self.kafka.partitions),
+            self.topic(names.status_updates(), self.kafka.partitions),
+            self.topic(names.dead_letters(), DEAD_LETTER_PARTITIONS),
+        ]
+    }
+
+    /// Those of a connector.
+    pub fn topics_of(&self, connector: &str) -> Vec<Topic> {
+        let names = self.names();
+        [names.outbound(connector), names.inbound(connector)].map(|name| self.topic(name, self.kafka.partitions)).into()
+    }
+
+    fn names(&self) -> Topics {
+        Topics::with_prefix(&self.kafka.topic_prefix)
+    }
+
+    fn topic(&self, name: String, partitions: i32) -> Topic {
+        Topic { name, partitions, replication_factor: self.kafka.replication_factor }
     }
 }

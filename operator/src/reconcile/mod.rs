@@ -194,8 +194,7 @@ async fn pursue(
     let objects = build(&model);
     let ensured = context.topics.ensure(&model.kafka.bootstrap_servers_from_afar, &model.topics()).await;
     if let Some(rollouts) = &findings.rollouts {
-        let names = chat4all_message::Topics::with_prefix(&model.kafka.topic_prefix);
-        vanished::tell(&vanished::vanished(&ensured.missing, &names, rollouts), cluster, context).await;
+        vanished::tell(&vanished::vanished(&ensured.missing, &model, rollouts), cluster, context).await;
     }
     if let Err(error) = ensured.done {
         findings.note(Aspect::KafkaReachable, Verdict::bad(error.reason(), error.to_string()));

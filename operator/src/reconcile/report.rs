@@ -1,8 +1,10 @@
 //! What a reconcile tells: the status, the events, and which failures are worth either.
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::jiff::Timestamp;
 use kube::Resource;
 use kube::api::{ApiResource, DynamicObject};
+use kube::runtime::events::Event;
 
 use super::{Context, Error};
 use crate::api::Chat4AllCluster;
@@ -91,7 +93,12 @@ async fn tell(context: &Context, object: &DynamicObject, transition: &Transition
         "condition changed"
     );
     let reference = object.object_ref(&ApiResource::erase::<Chat4AllCluster>(&()));
-    if let Err(error) = context.recorder.publish(&transition.event(), &reference).await {
+    publish(context, &transition.event(), &reference).await;
+}
+
+/// Publishes an event, which is no reason to fail.
+pub(super) async fn publish(context: &Context, event: &Event, about: &ObjectReference) {
+    if let Err(error) = context.recorder.publish(event, about).await {
         tracing::warn!(error = plain(&error), "could not publish an event");
     }
 }

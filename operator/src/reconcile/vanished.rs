@@ -1,29 +1,28 @@
 //! Topics that are gone although workloads are at work with them: what waited in them is lost, and nothing else
 //! says so.
 
-use chat4all_message::Topics;
 use kube::Resource as _;
 use kube::runtime::events::{Event, EventType};
 
 use super::Context;
+use super::report::publish;
 use crate::api::Chat4AllCluster;
 use crate::findings::Rollouts;
-use crate::kube_error::plain;
+use crate::model::Model;
 
 /// Topics that are named in the event, which has room for 1,024 characters.
 const NAMED: usize = 2;
 
 /// Those of the missing topics that a workload of the cluster has used.
-pub(super) fn vanished(missing: &[String], topics: &Topics, rollouts: &Rollouts) -> Vec<String> {
+pub(super) fn vanished(missing: &[String], model: &Model, rollouts: &Rollouts) -> Vec<String> {
     let mut used = Vec::new();
     if rollouts.router.is_some() {
-        used.extend([topics.messages(), topics.status_updates(), topics.dead_letters()]);
+        used.extend(model.shared_topics());
     }
     for (connector, _) in rollouts.connectors.iter().filter(|(_, rollout)| rollout.is_some()) {
-        used.extend([topics.outbound(connector), topics.inbound(connector)]);
+        used.extend(model.topics_of(connector));
     }
-    used.retain(|topic| missing.contains(topic));
-    used
+    used.into_iter().map(|topic| topic.name).filter(|name| missing.contains(name)).collect()
 }
 
 /// Tells it at once, since the next look finds the topics there again.
@@ -40,9 +39,7 @@ pub(super) async fn tell(vanished: &[String], cluster: &Chat4AllCluster, context
         action: "MakeTopics".to_owned(),
         secondary: None,
     };
-    if let Err(error) = context.recorder.publish(&event, &cluster.object_ref(&())).await {
-        tracing::warn!(error = plain(&error), "could not publish an event");
-    }
+    publish(context, &event, &cluster.object_ref(&())).await;
 }
 
 fn note(vanished: &[String]) -> String {
@@ -58,6 +55,7 @@ fn note(vanished: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::build::tests::model;
     use crate::rollout::Rollout;
 
     fn missing(names: &[&str]) -> Vec<String> {
@@ -77,20 +75,20 @@ mod tests {
     fn every_topic_is_new_while_nobody_is_at_work() {
         let all = missing(&["messages", "status-updates", "failed-messages-dlq", "main-outbound", "main-inbound"]);
         let rollouts = Rollouts { connectors: vec![("main".into(), None)], ..Rollouts::default() };
-        assert_eq!(vanished(&all, &Topics::default(), &rollouts), [""; 0]);
+        assert_eq!(vanished(&all, &model(""), &rollouts), [""; 0]);
     }
 
     #[test]
     fn one_topic_that_is_gone_is_enough() {
         let gone = missing(&["status-updates"]);
-        assert_eq!(vanished(&gone, &Topics::default(), &at_work(&[])), gone);
+        assert_eq!(vanished(&gone, &model(""), &at_work(&[])), gone);
     }
 
     #[test]
     fn topics_of_a_new_connector_are_new_beside_one_that_is_at_work() {
         let both = missing(&["main-outbound", "new-outbound", "new-inbound"]);
         let rollouts = at_work(&[("main", true), ("new", false)]);
-        assert_eq!(vanished(&both, &Topics::default(), &rollouts), ["main-outbound"]);
+        assert_eq!(vanished(&both, &model(""), &rollouts), ["main-outbound"]);
     }
 
     #[test]
